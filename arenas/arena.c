@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/arena.c - refill, drain and the growth of the number of arenas. */
+#include "arenas/arena.h"
+
+#include "arenas/internal.h"
+#include "arenas/select.h"
+#include "backends/emergency.h"
+#include "backends/os.h"
+#include "backends/pages.h"
+#include "base/config.h"
+#include "base/inject.h"
+#include "base/lock.h"
+
+/* What a depot may hold before blocks go on to their slabs. */
+#define DEPOT_BYTES ((size_t)1 << 20)
+/* Contended acquisitions since the last doubling that bring the next. */
+#define CONTENTION_STEP 64
+
+struct arenas hak_arenas;
+
+static struct lock growth_lock = LOCK_INITIALIZER(RANK_GROWTH);
+
+static struct arena *
+arena_create(unsigned index)
+{
+	struct arena *a = pages_meta_alloc(sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->lock.rank = RANK_ARENA;
+	a->index = index;
+	backend_arena_init(&a->backend, (uint16_t)index);
+	/* Release pairs with the acquire in arena_at. */
+	atomic_store_explicit(&hak_arenas.all[index], a, memory_order_release);
+	return a;
+}
+
+void
+arena_init(void)
+{
+	size_t limit = hak_config.arenas;
+
+	if (limit == 0)
+		limit = (size_t)os_cpus() * 2;
+	arena_set_limit((unsigned)(limit > MAX_ARENAS ? MAX_ARENAS : limit));
+	atomic_store_explicit(&hak_arenas.active, 1, memory_order_relaxed);
+}
+
+void
+arena_set_limit(unsigned limit)
+{
+	unsigned power = 1u << log2_floor(limit ? limit : 1);
+
+	atomic_store_explicit(
+		&hak_arenas.limit, power > MAX_ARENAS ? MAX_ARENAS : power, memory_order_relaxed);
+}
+
+/* Doubles the number of active arenas. */
+static HAK_COLD void
+arenas_grow(void)
+{
+	if (!lock_try(&growth_lock))
+		return;
+	unsigned active = atomic_load_explicit(&hak_arenas.active, memory_order_relaxed);
+	unsigned i = active;
+	if (active * 2 <= atomic_load_explicit(&hak_arenas.limit, memory_order_relaxed)) {
+		while (i < active * 2 && (arena_at(i) || arena_create(i)))
+			i++;
+		if (i == active * 2)
+			/* Release: the arenas are there before they are selected. */
+			atomic_store_explicit(&hak_arenas.active, i, memory_order_release);
+	}
+	lock_release(&growth_lock);
+}
+
+bool
+arena_lock(struct arena *a)
+{
+	if (HAK_LIKELY(lock_try(&a->lock)))
+		return true;
+	size_t n = atomic_fetch_add_explicit(&hak_arenas.contended, 1, memory_order_relaxed) + 1;
+	if (n % CONTENTION_STEP == 0)
+		arenas_grow();
+	return lock_acquire(&a->lock);
+}
+
+/* The site's arena, created if it is the first; NULL when memory is exhausted. */
+static struct arena *
+arena_of_site(uintptr_t site)
+{
+	/* Acquire pairs with the release in arenas_grow. */
+	unsigned active = atomic_load_explicit(&hak_arenas.active, memory_order_acquire);
+	struct arena *a = arena_at(active == 1 ? 0 : select_arena(site, active));
+
+	if (HAK_LIKELY(a != NULL))
+		return a;
+	if (!lock_acquire(&growth_lock))
+		return NULL;
+	a = arena_at(0);
+	if (!a)
+		a = arena_create(0);
+	lock_release(&growth_lock);
+	return a;
+}
+
+/* --- refill ---------------------------------------------------------------------------------- */
+
+/* Joins the parts of a batch into one list; touches the blocks, so no lock is held. */
+static struct magazine
+batch_join(struct batch *b, unsigned cls)
+{
+	size_t size = sizeclass_size(cls);
+	struct magazine m = {NULL, b->count};
+
+	for (uint32_t i = b->nfresh; i-- > 0;) {
+		void *p = b->fresh + i * size;
+		*(void **)p = m.head;
+		m.head = p;
+	}
+	for (uint32_t i = b->nblocks; i-- > 0;) {
+		*(void **)b->blocks[i] = m.head;
+		m.head = b->blocks[i];
+	}
+	for (uint32_t i = 0; i < b->nchains; i++) {
+		void *tail = b->chains[i].head;
+		for (uint32_t n = 1; n < b->chains[i].count; n++)
+			tail = *(void **)tail;
+		*(void **)tail = m.head;
+		m.head = b->chains[i].head;
+	}
+	return m;
+}
+
+static void
+depot_note(unsigned cls, const struct arena *a, const struct depot *d)
+{
+	uint64_t bit = (uint64_t)1 << a->index;
+
+	/* A hint, read without the lock: relaxed. */
+	if (d->top)
+		atomic_fetch_or_explicit(&hak_arenas.nonempty[cls], bit, memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(&hak_arenas.nonempty[cls], ~bit, memory_order_relaxed);
+}
+
+static struct magazine
+pop_magazine(struct arena *a, unsigned cls, uint32_t now_ms)
+{
+	struct depot *d = &a->depots[cls];
+	struct magazine m = depot_pop(d, now_ms);
+
+	if (m.head && !d->top)
+		depot_note(cls, a, d);
+	return m;
+}
+
+/* A magazine from another arena's depot, by at most two trylocks. */
+static struct magazine
+borrow(unsigned cls, const struct arena *not_this, uint32_t now_ms)
+{
+	uint64_t bits = atomic_load_explicit(&hak_arenas.nonempty[cls], memory_order_relaxed) &
+			~((uint64_t)1 << not_this->index);
+	struct magazine m = {NULL, 0};
+
+	for (int tries = 0; bits && tries < 2 && !m.head; tries++, bits &= bits - 1) {
+		struct arena *a = arena_at((unsigned)__builtin_ctzll(bits));
+		if (!lock_try(&a->lock))
+			continue;
+		m = pop_magazine(a, cls, now_ms);
+		if (m.head)
+			a->borrowed++;
+		lock_release(&a->lock);
+	}
+	return m;
+}
+
+struct magazine
+arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
+{
+	struct arena *a = arena_of_site(site);
+	uint32_t now_ms = os_now_ms();
+	struct magazine m = {NULL, 0};
+	struct batch b;
+
+	if (!a || !arena_lock(a))
+		return m;
+	a->refills++;
+	m = pop_magazine(a, cls, now_ms);
+	if (!m.head && atomic_load_explicit(&hak_arenas.nonempty[cls], memory_order_relaxed) &&
+		backend_dry(&a->backend, cls)) {
+		lock_release(&a->lock);
+		m = borrow(cls, a, now_ms);
+		if (m.head)
+			return m;
+		if (!arena_lock(a))
+			return m;
+	}
+	if (m.head) {
+		lock_release(&a->lock);
+		return m;
+	}
+	b.nchains = b.nblocks = b.nfresh = b.count = 0;
+	b.populate = false;
+	backend_refill(&a->backend, cls, want, most, &b);
+	lock_release(&a->lock);
+	HAK_INJECT(INJECT_REFILL);
+	return batch_join(&b, cls);
+}
+
+void *
+arena_take(unsigned cls, uintptr_t site, bool *zeroed)
+{
+	struct arena *a = arena_of_site(site);
+
+	*zeroed = false;
+	if (!a || !arena_lock(a))
+		return NULL;
+	void *p = backend_take(&a->backend, cls, zeroed);
+	lock_release(&a->lock);
+	return p;
+}
+
+/* --- return ---------------------------------------------------------------------------------- */
+
+bool
+arena_drain(unsigned cls, struct magazine m)
+{
+	unsigned owned_cls;
+	struct arena *a = arena_at(backend_owner(m.head, &owned_cls));
+	uint32_t now_ms = os_now_ms();
+
+	if (HAK_UNLIKELY(owned_cls != cls))
+		log_fatal("corrupt heap: %p is no block of %u bytes", m.head, sizeclass_size(cls));
+	if (!arena_lock(a))
+		return false;
+	struct depot *d = &a->depots[cls];
+	a->drains++;
+	if ((d->blocks + m.count) * sizeclass_size(cls) > DEPOT_BYTES &&
+		m.count * sizeclass_size(cls) < DEPOT_BYTES && d->top) {
+		lock_release(&a->lock);
+		arena_flush(m.head);
+		return true;
+	}
+	depot_push(d, m, now_ms);
+	if (d->blocks == m.count)
+		depot_note(cls, a, d);
+	lock_release(&a->lock);
+	return true;
+}
+
+void
+arena_flush(void *list)
+{
+	struct arena *held = NULL;
+	unsigned cls;
+
+	while (list) {
+		void *p = list;
+		list = *(void **)p;
+		uint16_t owner = backend_owner(p, &cls);
+		if (HAK_UNLIKELY(owner == BACKEND_NO_ARENA))
+			log_fatal("corrupt heap: %p on a free list", p);
+		if (!held || held->index != owner) {
+			if (held)
+				lock_release(&held->lock);
+			held = arena_at(owner);
+			if (!arena_lock(held)) {
+				held = NULL;
+				emergency_defer(p);
+				continue;
+			}
+		}
+		backend_return(&held->backend, p);
+	}
+	if (held)
+		lock_release(&held->lock);
+}
+
+void
+arena_give(void *p)
+{
+	*(void **)p = NULL;
+	arena_flush(p);
+}
+
+/* --- reports and forks ----------------------------------------------------------------------- */
+
+struct arena_totals
+arena_totals(void)
+{
+	struct arena_totals t = {0};
+
+	t.arenas = atomic_load_explicit(&hak_arenas.active, memory_order_relaxed);
+	t.contended = atomic_load_explicit(&hak_arenas.contended, memory_order_relaxed);
+	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+		struct arena *a = arena_at(i);
+		if (!a)
+			continue;
+		lock_acquire_wait(&a->lock);
+		for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
+			t.depot_bytes += a->depots[cls].blocks * sizeclass_size(cls);
+		t.handed_out += backend_arena_live(&a->backend);
+		t.refills += a->refills;
+		t.drains += a->drains;
+		t.borrowed += a->borrowed;
+		lock_release(&a->lock);
+	}
+	return t;
+}
+
+void
+arena_audit(void)
+{
+	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+		struct arena *a = arena_at(i);
+		if (!a)
+			continue;
+		lock_acquire_wait(&a->lock);
+		for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
+			depot_audit(&a->depots[cls]);
+		backend_audit(&a->backend);
+		lock_release(&a->lock);
+	}
+	pages_audit();
+}
+
+void
+arena_fork_prepare(void)
+{
+	lock_acquire_wait(&growth_lock);
+	for (unsigned i = 0; i < MAX_ARENAS; i++)
+		if (arena_at(i))
+			lock_acquire_wait(&arena_at(i)->lock);
+	backend_fork_prepare();
+}
+
+void
+arena_fork_wake(void)
+{
+	lock_fork_wake(&growth_lock);
+	for (unsigned i = 0; i < MAX_ARENAS; i++)
+		if (arena_at(i))
+			lock_fork_wake(&arena_at(i)->lock);
+	backend_fork_wake();
+}
+
+void
+arena_fork_parent(void)
+{
+	backend_fork_parent();
+	for (unsigned i = 0; i < MAX_ARENAS; i++)
+		if (arena_at(i))
+			lock_release(&arena_at(i)->lock);
+	lock_release(&growth_lock);
+}
+
+void
+arena_fork_child(void)
+{
+	backend_fork_child();
+	for (unsigned i = 0; i < MAX_ARENAS; i++)
+		if (arena_at(i))
+			lock_reset(&arena_at(i)->lock);
+	lock_reset(&growth_lock);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/arena.h - the shards of the heap, as front-ends see them.
+ *
+ * An arena is its back-end's slabs, a depot for each cached class, and a lock. There is one arena
+ * until refills meet a held lock; the number then doubles, up to a limit from the CPUs the process
+ * may use, so that a single-threaded program pays for one. Arenas are never destroyed.
+ *
+ * All functions are thread-safe and take the locks they need; the caller holds none. Those that can
+ * fail do so only when memory is exhausted, or while a fork holds the locks (lock.h). */
+#ifndef HAK_ARENAS_ARENA_H
+#define HAK_ARENAS_ARENA_H
+
+#include "arenas/depot.h"
+#include "backends/backend.h"
+
+/* One word of bitmap over arenas. */
+#define MAX_ARENAS 64
+
+struct arena_totals {
+	size_t arenas;     /* a number */
+	size_t depot_bytes;
+	size_t handed_out; /* bytes of blocks out of their slabs, depots' included */
+	size_t refills, drains; /* numbers */
+	size_t contended;  /* lock acquisitions that met a held lock */
+	size_t borrowed;   /* magazines from another arena's depot */
+};
+
+/* Before anything else; under the startup lock. */
+void arena_init(void);
+/* A magazine of class cls, of about `want` and at most `most` blocks, from the site's arena; empty
+ * when memory is exhausted. */
+struct magazine arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most);
+/* Takes a magazine of blocks of one class, all in whichever arenas they belong to. False when a
+ * fork holds the lock; the caller keeps it. */
+bool arena_drain(unsigned cls, struct magazine m);
+/* Takes blocks of any classes, linked through their first words, back into their slabs. What it
+ * could not take, since a fork holds locks, is put aside (emergency.h). */
+void arena_flush(void *list);
+/* One block of any class, bypassing the depots; NULL when memory is exhausted. *zeroed tells whether
+ * it reads as zero. */
+void *arena_take(unsigned cls, uintptr_t site, bool *zeroed);
+/* Takes back one block of any arena, bypassing the depots. */
+void arena_give(void *p);
+/* Ages depots and slabs, at most every ARENA_TICK_MS; cheap when it is not due. */
+void arena_tick(uint32_t now_ms);
+/* Gives everything idle back now but `keep` bytes; returns the bytes given back. */
+size_t arena_trim(size_t keep);
+/* When memory is exhausted: everything back, address space too. */
+void arena_reclaim(void);
+/* The most arenas that will be used; 1 to MAX_ARENAS. */
+void arena_set_limit(unsigned limit);
+struct arena_totals arena_totals(void);
+void arena_audit(void);
+
+/* Fork handlers: all arenas' locks in order, then the back-end's. */
+void arena_fork_prepare(void);
+void arena_fork_wake(void);
+void arena_fork_parent(void);
+void arena_fork_child(void);
+
+#define ARENA_TICK_MS 50
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/internal.h - the arena's struct, shared by the files of this folder. */
+#ifndef HAK_ARENAS_INTERNAL_H
+#define HAK_ARENAS_INTERNAL_H
+
+#include "arenas/arena.h"
+#include "base/lock.h"
+
+struct arena {
+	struct lock lock;
+	unsigned index; /* fixed at birth */
+	/* All below: the lock. */
+	size_t refills, drains, borrowed;
+	struct depot depots[BIN_CLASSES];
+	struct backend_arena backend;
+} HAK_CACHE_ALIGNED;
+
+struct arenas {
+	/* Filled once each (release), never emptied. */
+	struct arena *_Atomic all[MAX_ARENAS];
+	_Atomic unsigned active; /* a power of two; release, with the arenas that it counts */
+	_Atomic unsigned limit;
+	_Atomic size_t contended;
+	/* By class: bit i is arena i, set when its depot has something. A hint. */
+	_Atomic uint64_t nonempty[BIN_CLASSES];
+};
+
+extern struct arenas hak_arenas;
+
+HAK_INLINE struct arena *
+arena_at(unsigned i)
+{
+	return atomic_load_explicit(&hak_arenas.all[i], memory_order_acquire);
+}
+
+/* lock_acquire, counting contention, which makes the number of arenas grow. */
+bool arena_lock(struct arena *a) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/purge.c - Hot, Warm, Cold: what becomes of idle memory, by time.
+ *
+ * Free memory is Hot and kept until it has been idle for HAKMEM_WARM ms; then it is Warm, offered to
+ * the system, and after HAKMEM_COLD ms Cold, given back at once. Depots that have been idle for as
+ * long go back to their slabs, which empties these. Time is looked at on slow paths only. */
+#include "arenas/internal.h"
+#include "backends/emergency.h"
+#include "backends/os.h"
+#include "base/config.h"
+
+static _Atomic uint32_t last_tick_ms;
+/* When any thread was last on a slow path. */
+static _Atomic uint32_t last_active_ms;
+
+/* The magazines of depots unused for cold_ms, as one list of blocks. */
+static void *
+idle_blocks(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
+{
+	void *list = NULL;
+
+	if (!arena_lock(a))
+		return NULL;
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		struct depot *d = &a->depots[cls];
+		if (!d->top || (int32_t)(now_ms - d->used_ms) < (int32_t)cold_ms)
+			continue;
+		for (struct magazine m; (m = depot_pop(d, now_ms)).head;) {
+			void *tail = m.head;
+			for (uint32_t n = 1; n < m.count; n++)
+				tail = *(void **)tail;
+			*(void **)tail = list;
+			list = m.head;
+		}
+		atomic_fetch_and_explicit(&hak_arenas.nonempty[cls], ~((uint64_t)1 << a->index),
+			memory_order_relaxed);
+	}
+	lock_release(&a->lock);
+	return list;
+}
+
+static size_t
+age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
+{
+	size_t before = backend_totals().purged;
+
+	arena_flush(emergency_take_deferred());
+	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+		struct arena *a = arena_at(i);
+		if (!a)
+			continue;
+		arena_flush(idle_blocks(a, now_ms, cold_ms));
+		if (arena_lock(a)) {
+			backend_arena_age(&a->backend, now_ms, cold_ms);
+			lock_release(&a->lock);
+		}
+	}
+	backend_age(now_ms, warm_ms, cold_ms, keep);
+	return backend_totals().purged - before;
+}
+
+void
+arena_tick(uint32_t now_ms)
+{
+	uint32_t last = atomic_load_explicit(&last_tick_ms, memory_order_relaxed);
+	uint32_t active = atomic_load_explicit(&last_active_ms, memory_order_relaxed);
+	uint32_t cold_ms = (uint32_t)hak_config.cold;
+
+	if (active != now_ms)
+		atomic_store_explicit(&last_active_ms, now_ms, memory_order_relaxed);
+	if (now_ms - last < ARENA_TICK_MS)
+		return;
+	/* One thread does it; the others have work of their own. */
+	if (!atomic_compare_exchange_strong_explicit(
+		    &last_tick_ms, &last, now_ms, memory_order_relaxed, memory_order_relaxed))
+		return;
+	/* After a pause of the whole program all that is free has been idle that long, also pages
+	 * that only now come out of depots. */
+	if (now_ms - active >= cold_ms)
+		cold_ms = 0;
+	age(now_ms, (uint32_t)hak_config.warm, cold_ms, hak_config.keep);
+}
+
+size_t
+arena_trim(size_t keep)
+{
+	return age(os_now_ms(), 0, 0, keep);
+}
+
+void
+arena_reclaim(void)
+{
+	age(os_now_ms(), 0, 0, 0);
+	backend_reclaim();
+}

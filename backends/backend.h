@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * backends/backend.h - the contract between arenas and what they are made of.
+ *
+ * A back-end is bound at build time: it defines struct backend_arena and the operations prototyped
+ * below; a missing one or a wrong type fails the build. Below, "arena" means that the caller holds
+ * the lock of the arena that `a` belongs to.
+ *
+ * | operation          | caller holds | may wait for        | failure means                      |
+ * |--------------------|--------------|---------------------|------------------------------------|
+ * | backend_init       | startup lock | nothing             | cannot fail                        |
+ * | backend_arena_init | startup lock | nothing             | cannot fail                        |
+ * | backend_refill     | arena        | pages lock, the OS  | 0: memory is exhausted             |
+ * | backend_dry        | arena        | nothing             | cannot fail                        |
+ * | backend_return     | arena        | pages lock          | cannot; bad blocks abort           |
+ * | backend_take       | arena        | pages lock, the OS  | NULL: memory is exhausted          |
+ * | backend_owner      | owns block   | nothing             | BACKEND_NO_ARENA: no arena's block |
+ * | backend_big_alloc  | nothing      | Big and pages locks | NULL: exhausted, or a fork         |
+ * | backend_big_free   | owns block   | Big and pages locks | false: a fork; try again later     |
+ * | backend_big_resize | owns block   | pages lock          | NULL: the block is as it was       |
+ * | backend_bin        | owns block   | nothing             | 0: no front-end bin for it         |
+ * | backend_usable     | owns block   | nothing             | 0: not a block of the heap         |
+ * | backend_arena_age  | arena        | pages lock, the OS  | cannot fail                        |
+ * | backend_age        | nothing      | Big and pages locks | a fork: does nothing               |
+ * | backend_reclaim    | nothing      | Big and pages locks | a fork: does nothing               |
+ * | backend_audit      | arena        | nothing             | aborts                             |
+ * | backend_fork_*     | fork handler | Big and pages locks | cannot fail                        |
+ */
+#ifndef HAK_BACKENDS_BACKEND_H
+#define HAK_BACKENDS_BACKEND_H
+
+#include "backends/sizeclass.h"
+#include "base/compiler.h"
+
+#define BACKEND_NO_ARENA UINT16_MAX
+#define BATCH_CHAINS 8
+#define BATCH_BLOCKS 64
+
+/* What a refill hands out, not yet one list: the parts are joined after the arena's lock has been
+ * released, since that touches the blocks and may fault. */
+struct batch {
+	struct {
+		void *head; /* linked through the first word */
+		uint32_t count;
+	} chains[BATCH_CHAINS];
+	uint32_t nchains;
+	uint32_t nblocks;
+	void *blocks[BATCH_BLOCKS];
+	char *fresh; /* consecutive blocks, never handed out before */
+	uint32_t nfresh;
+	bool populate; /* the fresh blocks' slab is new and worth backing at once */
+	char *slab;    /* then: its base, and its bytes */
+	size_t slab_bytes;
+	uint32_t count; /* all of the above together */
+};
+
+/* Bytes of each tier that a back-end can tell. */
+struct backend_totals {
+	size_t used;       /* in slabs and runs handed out */
+	size_t resident;   /* free, not given back */
+	size_t committed;  /* usable address space */
+	size_t peak;       /* of used */
+	size_t purges;     /* ranges given back */
+	size_t purged;     /* bytes given back */
+	size_t big;        /* live Big blocks */
+	size_t big_count;  /* a number */
+	size_t big_cached; /* held by BigCache */
+};
+
+struct backend_arena;
+
+/* Prepares the back-end; before any other operation. */
+void backend_init(void);
+/* Prepares a zeroed arena's part; index is its number. */
+void backend_arena_init(struct backend_arena *a, uint16_t index);
+/* Blocks of a class below BIN_CLASSES: at least one and up to `most`, about `want`, into the zeroed
+ * *b; returns their number. */
+uint32_t backend_refill(
+	struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most, struct batch *b);
+/* True where a refill of the class would have to map a new slab. */
+bool backend_dry(const struct backend_arena *a, unsigned cls);
+/* Takes one block of any class back into its slab. */
+void backend_return(struct backend_arena *a, void *p);
+/* One block of any class. *zeroed tells whether it reads as zero. */
+void *backend_take(struct backend_arena *a, unsigned cls, bool *zeroed);
+/* The index of the arena whose lock backend_return(p) needs; *cls gets the block's class. Aborts
+ * with a line when p is the start of no block (as far as the slab's record can tell). */
+uint16_t backend_owner(const void *p, unsigned *cls);
+/* A run of its own, for sizes above LARGE_MAX and alignments that no class has. */
+void *backend_big_alloc(size_t size, size_t align, bool *zeroed);
+bool backend_big_free(void *p);
+/* The Big block resized in place or its pages moved; contents kept up to the smaller size. */
+void *backend_big_resize(void *p, size_t size);
+/* The bin id of p's page. */
+uint16_t backend_bin(const void *p);
+/* The bytes usable at p; 0 when p is in no block. */
+size_t backend_usable(const void *p);
+/* Gives idle memory of the arena's slabs back. Times as in pages_age. */
+void backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms);
+/* Ages what no arena owns; returns the bytes given back. */
+size_t backend_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep);
+/* Gives back all that is free, address space too. */
+void backend_reclaim(void);
+/* A snapshot; any thread. */
+struct backend_totals backend_totals(void);
+/* Bytes of the arena's blocks that its slabs have handed out; arena lock. */
+size_t backend_arena_live(const struct backend_arena *a);
+void backend_audit(struct backend_arena *a);
+void backend_fork_prepare(void);
+void backend_fork_wake(void);
+void backend_fork_parent(void);
+void backend_fork_child(void);
+
+/* The implementation that this build is bound to. */
+#include "backends/hakmem/hakmem.h"
+
+#endif

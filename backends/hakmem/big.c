@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT
+ * backends/hakmem/big.c - Big blocks and BigCache. */
+#include "backends/hakmem/big.h"
+
+#include "backends/os.h"
+#include "backends/pages.h"
+#include "base/assert.h"
+#include "base/config.h"
+#include "base/lock.h"
+
+/* Few enough to look at all of them: they fill four cache lines. */
+#define CACHE_SLOTS 32
+/* From here on moving page tables is cheaper than copying. */
+#define MOVE_PAGES ((size_t)1 << 20 >> PAGE_SHIFT)
+
+/* Synchronization: slots by `lock`; the counters by any thread. */
+static struct {
+	struct lock lock;
+	struct slab *slots[CACHE_SLOTS]; /* NULL where empty */
+	_Atomic size_t live, count, cached;
+} big = {.lock = LOCK_INITIALIZER(RANK_BIG)};
+
+static void
+count(_Atomic size_t *counter, size_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static size_t
+bytes_of(const struct slab *s)
+{
+	return s->npages * PAGE_BYTES;
+}
+
+/* The shortest cached run of at least npages and at most an eighth more; lock held. */
+static struct slab *
+cache_take(size_t npages)
+{
+	int best = -1;
+
+	for (int i = 0; i < CACHE_SLOTS; i++) {
+		struct slab *s = big.slots[i];
+		if (s && s->npages >= npages && s->npages <= npages + npages / 8 &&
+			(best < 0 || s->npages < big.slots[best]->npages))
+			best = i;
+	}
+	if (best < 0)
+		return NULL;
+	struct slab *s = big.slots[best];
+	big.slots[best] = NULL;
+	count(&big.cached, (size_t)0 - bytes_of(s));
+	return s;
+}
+
+/* Takes the run that has been cached longest out; lock held. */
+static struct slab *
+cache_evict(void)
+{
+	int oldest = -1;
+
+	for (int i = 0; i < CACHE_SLOTS; i++)
+		if (big.slots[i] &&
+			(oldest < 0 ||
+				(int32_t)(big.slots[i]->since_ms - big.slots[oldest]->since_ms) < 0))
+			oldest = i;
+	if (oldest < 0)
+		return NULL;
+	struct slab *s = big.slots[oldest];
+	big.slots[oldest] = NULL;
+	count(&big.cached, (size_t)0 - bytes_of(s));
+	s->kind = SLAB_NONE;
+	return s;
+}
+
+/* Puts s into a free slot; false when there is none or the byte limit would be passed; lock held. */
+static bool
+cache_put(struct slab *s)
+{
+	if (atomic_load_explicit(&big.cached, memory_order_relaxed) + bytes_of(s) >
+		hak_config.bigcache << 20)
+		return false;
+	for (int i = 0; i < CACHE_SLOTS; i++) {
+		if (big.slots[i])
+			continue;
+		s->kind = SLAB_BIG_CACHED;
+		s->since_ms = os_now_ms();
+		big.slots[i] = s;
+		count(&big.cached, bytes_of(s));
+		return true;
+	}
+	return false;
+}
+
+void *
+big_alloc(size_t size, size_t align, bool *zeroed)
+{
+	size_t npages = round_up(size, PAGE_BYTES) / PAGE_BYTES;
+	size_t align_pages = align > PAGE_BYTES ? align / PAGE_BYTES : 1;
+	struct slab *s = NULL;
+
+	*zeroed = false;
+	if (align_pages == 1 && npages * PAGE_BYTES <= hak_config.giveback) {
+		if (!lock_acquire(&big.lock))
+			return NULL;
+		s = cache_take(npages);
+		lock_release(&big.lock);
+	}
+	if (!s) {
+		s = pages_alloc(npages, align_pages);
+		if (!s)
+			return NULL;
+		*zeroed = s->zero;
+	}
+	s->kind = SLAB_BIG;
+	s->cls = 0;
+	count(&big.live, bytes_of(s));
+	count(&big.count, 1);
+	return s->base;
+}
+
+bool
+big_free(struct slab *s)
+{
+	size_t bytes = bytes_of(s);
+	struct slab *evicted;
+	bool put = false;
+
+	if (bytes > hak_config.giveback) {
+		if (!pages_free(s, pages_purge_run(s)))
+			return false;
+	} else {
+		if (!lock_acquire(&big.lock))
+			return false;
+		while (bytes <= hak_config.bigcache << 20 && !(put = cache_put(s))) {
+			evicted = cache_evict();
+			if (!evicted)
+				break;
+			/* With this lock held no fork holds the page heap's. */
+			HAK_CHECK(pages_free(evicted, false));
+		}
+		if (!put) {
+			s->kind = SLAB_NONE;
+			HAK_CHECK(pages_free(s, false));
+		}
+		lock_release(&big.lock);
+	}
+	count(&big.live, (size_t)0 - bytes);
+	count(&big.count, (size_t)0 - 1);
+	return true;
+}
+
+/* The block's pages moved to a new run. */
+static void *
+big_move(struct slab *s, size_t npages)
+{
+	struct slab *to = pages_alloc(npages, 1);
+
+	if (!to)
+		return NULL;
+	if (!os_move(s->base, to->base, bytes_of(s))) {
+		if (!pages_free(to, to->zero))
+			to->kind = SLAB_BIG; /* a fork: the run is lost, the block is not */
+		return NULL;
+	}
+	to->kind = SLAB_BIG;
+	to->cls = 0;
+	count(&big.live, bytes_of(to) - bytes_of(s));
+	s->kind = SLAB_NONE;
+	if (!pages_free(s, true))
+		s->kind = SLAB_BIG;
+	return to->base;
+}
+
+void *
+big_resize(struct slab *s, size_t size)
+{
+	size_t npages = round_up(size, PAGE_BYTES) / PAGE_BYTES;
+	size_t before = s->npages;
+	bool zeroed;
+
+	if (npages == before)
+		return s->base;
+	if (pages_resize(s, npages, &zeroed)) {
+		count(&big.live, (npages - before) * PAGE_BYTES);
+		return s->base;
+	}
+	if (npages < before || before < MOVE_PAGES)
+		return NULL;
+	return big_move(s, npages);
+}
+
+void
+big_age(uint32_t now_ms, uint32_t cold_ms)
+{
+	for (int i = 0; i < CACHE_SLOTS; i++) {
+		if (!lock_acquire(&big.lock))
+			return;
+		struct slab *s = big.slots[i];
+		if (s && (int32_t)(now_ms - s->since_ms) >= (int32_t)cold_ms) {
+			big.slots[i] = NULL;
+			count(&big.cached, (size_t)0 - bytes_of(s));
+			s->kind = SLAB_NONE;
+		} else {
+			s = NULL;
+		}
+		lock_release(&big.lock);
+		/* In the window of a fork the run stays out of reach for good; the child's loss. */
+		if (s && !pages_free(s, pages_purge_run(s)))
+			s->kind = SLAB_BIG;
+	}
+}
+
+struct big_totals
+big_totals(void)
+{
+	return (struct big_totals){
+		.live = atomic_load_explicit(&big.live, memory_order_relaxed),
+		.count = atomic_load_explicit(&big.count, memory_order_relaxed),
+		.cached = atomic_load_explicit(&big.cached, memory_order_relaxed),
+	};
+}
+
+void
+big_fork_prepare(void)
+{
+	lock_acquire_wait(&big.lock);
+}
+
+void
+big_fork_wake(void)
+{
+	lock_fork_wake(&big.lock);
+}
+
+void
+big_fork_parent(void)
+{
+	lock_release(&big.lock);
+}
+
+void
+big_fork_child(void)
+{
+	lock_reset(&big.lock);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * backends/hakmem/big.h - blocks above 1 MiB, and any that no class aligns: a run of pages each.
+ *
+ * BigCache keeps freed runs whole and warm for a while, so that a program that allocates and frees
+ * the same buffer again needs no system call and no page fault. It is bounded in bytes and in age;
+ * what leaves it goes to the page heap. Locks: RANK_BIG for the cache, then RANK_PAGES. */
+#ifndef HAK_BACKENDS_HAKMEM_BIG_H
+#define HAK_BACKENDS_HAKMEM_BIG_H
+
+#include "backends/pagemap.h"
+
+struct big_totals {
+	size_t live;   /* bytes */
+	size_t count;  /* a number */
+	size_t cached; /* bytes */
+};
+
+/* A block of at least `size` bytes aligned to `align`, a power of two; NULL when memory is exhausted
+ * or a fork holds the locks. *zeroed tells whether it reads as zero. */
+void *big_alloc(size_t size, size_t align, bool *zeroed);
+/* Frees a Big block; false when a fork holds the locks. */
+bool big_free(struct slab *s);
+/* Resizes in place, or by moving pages; NULL when neither can be and the block is as it was. */
+void *big_resize(struct slab *s, size_t size);
+/* Lets go of runs that have been cached for cold_ms; their pages are given back at once. */
+void big_age(uint32_t now_ms, uint32_t cold_ms);
+/* A snapshot; any thread. */
+struct big_totals big_totals(void);
+
+void big_fork_prepare(void);
+void big_fork_wake(void);
+void big_fork_parent(void);
+void big_fork_child(void);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * backends/hakmem/hakmem.c - routes each operation of the contract to its tier. */
+#include "backends/backend.h"
+#include "backends/hakmem/big.h"
+#include "backends/hakmem/large.h"
+#include "backends/hakmem/mid.h"
+#include "backends/hakmem/tiny.h"
+#include "backends/os.h"
+#include "backends/pages.h"
+#include "base/assert.h"
+
+void
+backend_init(void)
+{
+	pagemap_init();
+}
+
+void
+backend_arena_init(struct backend_arena *a, uint16_t index)
+{
+	a->index = index;
+}
+
+uint32_t
+backend_refill(struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most,
+	struct batch *b)
+{
+	struct slab_list *list = &a->lists[cls];
+
+	if (cls < CLASS_MID)
+		return tiny_refill(list, cls, a->index, want, most, b);
+	return mid_refill(list, cls, a->index, want, b);
+}
+
+bool
+backend_dry(const struct backend_arena *a, unsigned cls)
+{
+	return a->lists[cls].head == NULL;
+}
+
+void
+backend_return(struct backend_arena *a, void *p)
+{
+	struct slab *s = pagemap_slab(p);
+	struct slab_list *list = &a->lists[s->cls];
+
+	HAK_ASSERT(s->arena == a->index);
+	if (s->kind == SLAB_TINY)
+		tiny_return(list, s, p);
+	else if (s->kind == SLAB_MID)
+		mid_return(list, s, p);
+	else
+		large_return(list, s, p, os_now_ms());
+}
+
+void *
+backend_take(struct backend_arena *a, unsigned cls, bool *zeroed)
+{
+	struct batch b;
+
+	if (cls >= CLASS_LARGE)
+		return large_take(&a->lists[cls], cls, a->index, zeroed);
+	*zeroed = false;
+	b.nchains = b.nblocks = b.nfresh = b.count = 0;
+	if (backend_refill(a, cls, 1, 1, &b) == 0)
+		return NULL;
+	return b.nfresh ? b.fresh : b.nblocks ? b.blocks[0] : b.chains[0].head;
+}
+
+uint16_t
+backend_owner(const void *p, unsigned *cls)
+{
+	const struct slab *s = pagemap_slab(p);
+
+	*cls = 0;
+	if (!s)
+		log_fatal("free of %p: not a block of this heap", p);
+	switch (s->kind) {
+	case SLAB_TINY:
+	case SLAB_MID:
+	case SLAB_LARGE:
+		*cls = s->cls;
+		return s->arena;
+	case SLAB_BIG:
+		if (p != s->base)
+			log_fatal("free of %p: inside the block %p of %u bytes, not its start", p,
+				(void *)s->base, s->npages * PAGE_BYTES);
+		return BACKEND_NO_ARENA;
+	default:
+		log_fatal("double free of %p", p);
+	}
+}
+
+void *
+backend_big_alloc(size_t size, size_t align, bool *zeroed)
+{
+	return big_alloc(size, align, zeroed);
+}
+
+bool
+backend_big_free(void *p)
+{
+	return big_free(pagemap_slab(p));
+}
+
+void *
+backend_big_resize(void *p, size_t size)
+{
+	return big_resize(pagemap_slab(p), size);
+}
+
+uint16_t
+backend_bin(const void *p)
+{
+	const struct slab *s = pagemap_slab(p);
+
+	return s && (s->kind == SLAB_TINY || s->kind == SLAB_MID) ? (uint16_t)(s->cls * TINY_STEP)
+								   : 0;
+}
+
+size_t
+backend_usable(const void *p)
+{
+	const struct slab *s = pagemap_slab(p);
+
+	if (!s)
+		return 0;
+	return s->kind == SLAB_BIG ? s->npages * PAGE_BYTES : sizeclass_size(s->cls);
+}
+
+void
+backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
+{
+	for (unsigned cls = CLASS_LARGE; cls < CLASS_END; cls++)
+		large_age(&a->lists[cls], now_ms, cold_ms);
+}
+
+size_t
+backend_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
+{
+	big_age(now_ms, cold_ms);
+	return pages_age(now_ms, warm_ms, cold_ms, keep);
+}
+
+void
+backend_reclaim(void)
+{
+	big_age(os_now_ms(), 0);
+	pages_reclaim();
+}
+
+struct backend_totals
+backend_totals(void)
+{
+	struct pages_totals pages = pages_totals();
+	struct big_totals big = big_totals();
+
+	return (struct backend_totals){
+		.used = pages.used - big.cached,
+		.resident = pages.resident + big.cached,
+		.committed = pagemap_committed(),
+		.peak = pages.peak,
+		.purges = pages.purges,
+		.purged = pages.purged,
+		.big = big.live,
+		.big_count = big.count,
+		.big_cached = big.cached,
+	};
+}
+
+size_t
+backend_arena_live(const struct backend_arena *a)
+{
+	size_t bytes = 0;
+
+	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++) {
+		size_t blocks = a->lists[cls].count * sizeclass_table[cls].capacity;
+		for (const struct slab *s = a->lists[cls].head; s; s = s->cut.next)
+			blocks -= slab_capacity(s) - s->cut.fresh + s->cut.nfree;
+		bytes += blocks * sizeclass_size(cls);
+	}
+	return bytes;
+}
+
+void
+backend_audit(struct backend_arena *a)
+{
+	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++)
+		slab_audit(&a->lists[cls], cls < CLASS_MID     ? SLAB_TINY
+					   : cls < CLASS_LARGE ? SLAB_MID
+							       : SLAB_LARGE);
+}
+
+void
+backend_fork_prepare(void)
+{
+	big_fork_prepare();
+	pages_fork_prepare();
+}
+
+void
+backend_fork_wake(void)
+{
+	big_fork_wake();
+	pages_fork_wake();
+}
+
+void
+backend_fork_parent(void)
+{
+	pages_fork_parent();
+	big_fork_parent();
+}
+
+void
+backend_fork_child(void)
+{
+	pages_fork_child();
+	big_fork_child();
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * backends/hakmem/hakmem.h - the tiered back-end as the contract sees it. */
+#ifndef HAK_BACKENDS_HAKMEM_HAKMEM_H
+#define HAK_BACKENDS_HAKMEM_HAKMEM_H
+
+#include "backends/hakmem/slab.h"
+
+#define BACKEND_NAME "hakmem"
+
+/* Arena lock. */
+struct backend_arena {
+	uint16_t index;
+	struct slab_list lists[CLASS_END]; /* by class: slabs with room */
+};
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ * backends/hakmem/slab.c - birth, lists and death of slabs; the same for every tier. */
+#include "backends/hakmem/slab.h"
+
+#include "backends/pages.h"
+#include "base/assert.h"
+
+static void
+list_push(struct slab_list *list, struct slab *s)
+{
+	s->cut.prev = NULL;
+	s->cut.next = list->head;
+	if (list->head)
+		list->head->cut.prev = s;
+	list->head = s;
+}
+
+static void
+list_remove(struct slab_list *list, struct slab *s)
+{
+	if (s->cut.prev)
+		s->cut.prev->cut.next = s->cut.next;
+	else
+		list->head = s->cut.next;
+	if (s->cut.next)
+		s->cut.next->cut.prev = s->cut.prev;
+}
+
+struct slab *
+slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena)
+{
+	struct slab *s = pages_alloc(sizeclass_table[cls].npages, 1);
+
+	if (!s)
+		return NULL;
+	s->kind = (uint8_t)kind;
+	s->cls = (uint8_t)cls;
+	s->arena = arena;
+	s->state = SLAB_PARTIAL;
+	s->cut.resident = 0;
+	s->cut.fresh = 0;
+	s->cut.nfree = 0;
+	s->cut.free.bitmap = 0;
+	if (kind == SLAB_TINY)
+		s->cut.free.list = NULL;
+	pagemap_mark_interior(s);
+	pagemap_set_bin(s, kind == SLAB_LARGE ? 0 : (uint16_t)(cls * TINY_STEP));
+	list_push(list, s);
+	list->count++;
+	return s;
+}
+
+/* Takes an empty slab out of the list and gives its pages back to the page heap. */
+static void
+slab_death(struct slab_list *list, struct slab *s)
+{
+	HAK_ASSERT(slab_is_empty(s));
+	list_remove(list, s);
+	list->count--;
+	if (s->kind != SLAB_LARGE)
+		pagemap_set_bin(s, 0);
+	s->kind = SLAB_NONE;
+	/* The arena's lock is held, so no fork holds the page heap's. */
+	bool freed = pages_free(s, false);
+	HAK_CHECK(freed);
+}
+
+void
+slab_taken(struct slab_list *list, struct slab *s)
+{
+	s->state = SLAB_PARTIAL;
+	if (slab_is_full(s)) {
+		list_remove(list, s);
+		s->state = SLAB_FULL;
+	}
+}
+
+void
+slab_returned(struct slab_list *list, struct slab *s)
+{
+	if (s->state == SLAB_FULL) {
+		/* At the head: the fullest slabs serve next, so that others can empty. */
+		list_push(list, s);
+		s->state = SLAB_PARTIAL;
+	}
+	if (slab_is_empty(s))
+		slab_death(list, s);
+}
+
+uint32_t
+slab_index(const struct slab *s, const void *p)
+{
+	size_t offset = (size_t)((const char *)p - s->base);
+	uint32_t index = sizeclass_divide(s->cls, offset);
+
+	if (HAK_UNLIKELY(index * sizeclass_size(s->cls) != offset || index >= s->cut.fresh))
+		log_fatal("free of %p: not the start of a block (slab %p, blocks of %u bytes)", p,
+			(void *)s->base, sizeclass_size(s->cls));
+	return index;
+}
+
+void
+slab_audit(const struct slab_list *list, enum slab_kind kind)
+{
+	const struct slab *prev = NULL;
+
+	for (const struct slab *s = list->head; s; prev = s, s = s->cut.next) {
+		uint32_t n = 0;
+
+		HAK_CHECK(s->kind == kind && s->cut.prev == prev && s->state != SLAB_FULL);
+		HAK_CHECK(s->cut.fresh <= slab_capacity(s) && !slab_is_full(s));
+		if (kind == SLAB_TINY)
+			for (void *p = s->cut.free.list; p; p = *(void **)p, n++)
+				HAK_CHECK(slab_index(s, p) < s->cut.fresh && n < s->cut.nfree);
+		else
+			n = (uint32_t)__builtin_popcountll(s->cut.free.bitmap);
+		HAK_CHECK(n == s->cut.nfree);
+	}
+}

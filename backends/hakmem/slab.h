@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * backends/hakmem/slab.h - a run of 64 KiB pages cut into blocks of one class.
+ *
+ * A slab belongs to one arena; only the holder of that arena's lock touches its `cut` fields.
+ * Blocks are handed out in address order while fresh, so that pages are touched one after another.
+ * Invariant: handed_out + nfree + (capacity - fresh) == capacity. (slab_audit) */
+#ifndef HAK_BACKENDS_HAKMEM_SLAB_H
+#define HAK_BACKENDS_HAKMEM_SLAB_H
+
+#include "backends/pagemap.h"
+
+enum slab_state {
+	SLAB_FULL,   /* in no list: every block is handed out */
+	SLAB_PARTIAL /* in its arena's list */
+};
+
+/* An arena's slabs of one class. */
+struct slab_list {
+	struct slab *head; /* those with room */
+	size_t count;      /* all */
+};
+
+HAK_INLINE uint32_t
+slab_capacity(const struct slab *s)
+{
+	return sizeclass_table[s->cls].capacity;
+}
+
+HAK_INLINE bool
+slab_is_empty(const struct slab *s)
+{
+	return s->cut.nfree == s->cut.fresh;
+}
+
+HAK_INLINE bool
+slab_is_full(const struct slab *s)
+{
+	return s->cut.nfree == 0 && s->cut.fresh == slab_capacity(s);
+}
+
+/* A new slab of the class, in the list; NULL when memory is exhausted. */
+struct slab *slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena);
+/* After blocks were taken from s: off the list when full. */
+void slab_taken(struct slab_list *list, struct slab *s);
+/* After a block came back to s: onto the list when it was full, dead when it is empty. The page
+ * heap keeps the pages warm for whichever class needs them next. */
+void slab_returned(struct slab_list *list, struct slab *s);
+/* The index of block p; aborts where p is not the start of a block that was handed out. */
+uint32_t slab_index(const struct slab *s, const void *p);
+void slab_audit(const struct slab_list *list, enum slab_kind kind);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * backends/hakmem/tiny.h - blocks to 1 KiB: free ones in a list through the blocks. */
+#ifndef HAK_BACKENDS_HAKMEM_TINY_H
+#define HAK_BACKENDS_HAKMEM_TINY_H
+
+#include "backends/backend.h"
+#include "backends/hakmem/slab.h"
+
+/* As backend_refill and backend_return, for one class; arena lock. */
+uint32_t tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
+	uint32_t most, struct batch *b);
+void tiny_return(struct slab_list *list, struct slab *s, void *p);
+
+#endif

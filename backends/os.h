@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ * backends/os.h - all that is asked of the operating system, in one place.
+ *
+ * Every function is thread-safe, allocates nothing and preserves errno. Addresses and sizes are
+ * multiples of os_page_size() unless said otherwise. Each has a plain fallback where the kernel or
+ * a seccomp filter refuses the call. */
+#ifndef HAK_BACKENDS_OS_H
+#define HAK_BACKENDS_OS_H
+
+#include "base/compiler.h"
+
+/* The system's page size in bytes (4, 16 or 64 KiB). */
+size_t os_page_size(void);
+/* Address space without access, aligned to `align` (a power of two); NULL when refused. */
+void *os_reserve(size_t size, size_t align);
+/* Gives address space back. */
+void os_release(void *p, size_t size);
+/* Makes reserved space readable and writable; fresh memory reads as zero. False when refused. */
+bool os_commit(void *p, size_t size);
+/* Gives the memory back now; it stays accessible and reads as zero. False when it may not. */
+bool os_purge(void *p, size_t size);
+/* Offers the memory: the system takes it when it needs it; contents are lost or kept. */
+void os_offer(void *p, size_t size);
+/* Backs the range with memory at once, cheaper than faults one by one. May do nothing. */
+void os_populate(void *p, size_t size);
+/* Moves the pages of `from` to `to` without copying; `from` then reads as zero. Both stay mapped.
+ * False when the kernel cannot: nothing has changed then. */
+bool os_move(void *from, void *to, size_t size);
+/* Milliseconds of a monotonic clock, cheap and some milliseconds coarse; wraps after 49 days. */
+uint32_t os_now_ms(void);
+/* CPUs that this process may use: its affinity mask; at least 1. */
+unsigned os_cpus(void);
+/* The limit on address space in bytes, SIZE_MAX for none. */
+size_t os_address_space_limit(void);
+#ifdef HAK_TESTING
+/* Fault injection: the call to the OS that is `countdown` calls away fails, and all after it when
+ * `sticky`. Negative never fails. Reserve, commit, purge, populate and move count as calls. */
+void os_fail_after(long countdown, bool sticky);
+#endif
+
+#endif

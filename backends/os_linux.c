@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ * backends/os_linux.c - Linux behind os.h. */
+#include "backends/os.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+#ifdef HAK_TESTING
+static _Atomic long fail_countdown = -1;
+static _Atomic bool fail_sticky;
+
+void
+os_fail_after(long countdown, bool sticky)
+{
+	atomic_store_explicit(&fail_sticky, sticky, memory_order_relaxed);
+	atomic_store_explicit(&fail_countdown, countdown, memory_order_relaxed);
+}
+
+static bool
+injected_failure(void)
+{
+	long left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
+
+	if (left < 0)
+		return false;
+	if (left == 0) {
+		if (!atomic_load_explicit(&fail_sticky, memory_order_relaxed))
+			atomic_store_explicit(&fail_countdown, -1, memory_order_relaxed);
+		return true;
+	}
+	atomic_fetch_sub_explicit(&fail_countdown, 1, memory_order_relaxed);
+	return false;
+}
+#else
+static bool
+injected_failure(void)
+{
+	return false;
+}
+#endif
+
+size_t
+os_page_size(void)
+{
+	static _Atomic size_t cached;
+	size_t size = atomic_load_explicit(&cached, memory_order_relaxed);
+
+	if (size == 0) {
+		size = getauxval(AT_PAGESZ);
+		if (size == 0)
+			size = 4096;
+		atomic_store_explicit(&cached, size, memory_order_relaxed);
+	}
+	return size;
+}
+
+static void *
+map_reserved(size_t size)
+{
+	int saved = errno;
+	void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	errno = saved;
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void *
+os_reserve(size_t size, size_t align)
+{
+	if (injected_failure())
+		return NULL;
+	/* Whatever is too much on either side of the aligned part goes back. */
+	char *p = map_reserved(size + align);
+	if (!p)
+		return NULL;
+	char *start = (char *)round_up((size_t)p, align);
+	if (start > p)
+		os_release(p, (size_t)(start - p));
+	size_t tail = (size_t)(p + align - start);
+	if (tail > 0)
+		os_release(start + size, tail);
+	return start;
+}
+
+void
+os_release(void *p, size_t size)
+{
+	int saved = errno;
+
+	munmap(p, size);
+	errno = saved;
+}
+
+bool
+os_commit(void *p, size_t size)
+{
+	int saved = errno;
+	bool ok = !injected_failure() && mprotect(p, size, PROT_READ | PROT_WRITE) == 0;
+
+	errno = saved;
+	return ok;
+}
+
+bool
+os_purge(void *p, size_t size)
+{
+	int saved = errno;
+	bool ok = !injected_failure() && madvise(p, size, MADV_DONTNEED) == 0;
+
+	/* Locked pages answer EINVAL, and the owner wants them kept. A filter's ENOSYS or EPERM gets a
+	 * fresh mapping in the same place. */
+	if (!ok && (errno == ENOSYS || errno == EPERM))
+		ok = mmap(p, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			     -1, 0) == p;
+	errno = saved;
+	return ok;
+}
+
+void
+os_offer(void *p, size_t size)
+{
+	int saved = errno;
+
+	madvise(p, size, MADV_FREE);
+	errno = saved;
+}
+
+void
+os_populate(void *p, size_t size)
+{
+	static _Atomic bool refused;
+	int saved = errno;
+
+	if (atomic_load_explicit(&refused, memory_order_relaxed) || injected_failure())
+		return;
+	if (madvise(p, size, MADV_POPULATE_WRITE) != 0 && (errno == EINVAL || errno == ENOSYS))
+		atomic_store_explicit(&refused, true, memory_order_relaxed);
+	errno = saved;
+}
+
+bool
+os_move(void *from, void *to, size_t size)
+{
+	int saved = errno;
+	bool ok = !injected_failure() &&
+		  mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
+
+	errno = saved;
+	return ok;
+}
+
+uint32_t
+os_now_ms(void)
+{
+	struct timespec now;
+	int saved = errno;
+
+	if (clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
+		now = (struct timespec){0, 0};
+	errno = saved;
+	return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+}
+
+unsigned
+os_cpus(void)
+{
+	/* The raw call: sched_getaffinity's fixed cpu_set_t fails on hosts above 1024 CPUs. */
+	unsigned long mask[64] = {0};
+	int saved = errno;
+	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+	unsigned n = 0;
+
+	for (long i = 0; i < bytes / (long)sizeof(mask[0]); i++)
+		n += (unsigned)__builtin_popcountl(mask[i]);
+	errno = saved;
+	return n ? n : 1;
+}
+
+size_t
+os_address_space_limit(void)
+{
+	struct rlimit limit;
+	int saved = errno;
+	bool none = getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY;
+
+	errno = saved;
+	return none ? SIZE_MAX : limit.rlim_cur;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT
+ * backends/pagemap.c - reservations, frontiers and the records and map that go with them. */
+#include "backends/pagemap.h"
+
+#include "backends/os.h"
+#include "base/assert.h"
+#include "base/config.h"
+
+#define GIB ((size_t)1 << 30)
+/* Records are committed this many bytes at a time: 64 MiB of heap. */
+#define RECORD_STEP ((size_t)64 << 10)
+#define MAX_GROWTH_PAGES ((size_t)64 << 20 >> PAGE_SHIFT)
+#define META_CHUNK ((size_t)256 << 10)
+
+struct heap_bounds hak_heap = {0, 0};
+
+struct region {
+	/* Odd while the three fields below change (pages lock); a reader that saw it change reads
+	 * again. The primary is filled once, before any reader. */
+	_Atomic uint32_t version;
+	char *_Atomic base;            /* of the heap part; NULL for an unused slot */
+	struct slab *_Atomic records;
+	_Atomic size_t npages;         /* below the frontier */
+	/* Pages lock. */
+	size_t max_pages; /* reserved */
+	char *reservation;
+	size_t reserved_bytes;
+};
+
+static struct region regions[MAX_REGIONS];
+static _Atomic unsigned region_count;
+
+#define RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
+#define RELAXED_SET(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
+
+static void
+region_publish(struct region *r, char *base, struct slab *records, size_t npages)
+{
+	uint32_t version = RELAXED(r->version);
+
+	/* A seqlock's writer: the fences pair with those in region_snapshot. */
+	RELAXED_SET(r->version, version + 1);
+	atomic_thread_fence(memory_order_release);
+	RELAXED_SET(r->base, base);
+	RELAXED_SET(r->records, records);
+	RELAXED_SET(r->npages, npages);
+	atomic_store_explicit(&r->version, version + 2, memory_order_release);
+}
+
+struct snapshot {
+	char *base;
+	struct slab *records;
+	size_t npages;
+};
+
+static struct snapshot
+region_snapshot(const struct region *r)
+{
+	struct snapshot shot;
+	uint32_t before, after;
+
+	do {
+		before = atomic_load_explicit(&r->version, memory_order_acquire);
+		shot = (struct snapshot){RELAXED(r->base), RELAXED(r->records), RELAXED(r->npages)};
+		atomic_thread_fence(memory_order_acquire);
+		after = RELAXED(r->version);
+	} while (before != after || (before & 1));
+	return shot;
+}
+
+static struct {
+	char *next;
+	size_t left;
+} meta; /* pages lock */
+
+static size_t
+records_bytes(size_t pages)
+{
+	return round_up(pages * sizeof(struct slab), RECORD_STEP);
+}
+
+static size_t
+map_bytes(size_t pages)
+{
+	return round_up(pages * sizeof(uint16_t), os_page_size());
+}
+
+static bool
+region_reserve(struct region *r, size_t pages, size_t align)
+{
+	size_t front = round_up(records_bytes(pages) + map_bytes(pages), align);
+	size_t total = front + pages * PAGE_BYTES;
+	char *p = os_reserve(total, align);
+
+	if (!p)
+		return false;
+	r->reservation = p;
+	r->reserved_bytes = total;
+	r->max_pages = pages;
+	region_publish(r, p + front, (struct slab *)p, 0);
+	return true;
+}
+
+void
+pagemap_init(void)
+{
+	size_t limit = os_address_space_limit();
+	size_t size = hak_config.reserve * GIB;
+
+	/* The rest of a limit stays for the program's stacks, libraries and mappings. */
+	if (limit != SIZE_MAX && size > limit / 4)
+		size = round_down(limit / 4, CHUNK_BYTES);
+	for (; size >= CHUNK_BYTES; size = round_down(size / 2, CHUNK_BYTES))
+		if (region_reserve(&regions[0], size / PAGE_BYTES, CHUNK_BYTES))
+			break;
+	atomic_store_explicit(&region_count, 1, memory_order_release);
+	if (RELAXED(regions[0].base))
+		RELAXED_SET(hak_heap.last, (uintptr_t)RELAXED(regions[0].base) - 1);
+}
+
+/* --- look-up --------------------------------------------------------------------------------- */
+
+/* True and *shot set where p lies below a region's frontier. A consistent snapshot that contains an
+ * address the caller owns is that of its region: two regions never overlap. */
+static bool
+find_region(const void *p, struct snapshot *shot)
+{
+	/* Acquire pairs with the release in region_add. */
+	unsigned n = atomic_load_explicit(&region_count, memory_order_acquire);
+
+	for (unsigned i = 0; i < n; i++) {
+		*shot = region_snapshot(&regions[i]);
+		if ((uintptr_t)p - (uintptr_t)shot->base < shot->npages * PAGE_BYTES)
+			return true;
+	}
+	return false;
+}
+
+bool
+pagemap_contains(const void *p)
+{
+	struct snapshot shot;
+
+	return find_region(p, &shot);
+}
+
+struct slab *
+pagemap_slab(const void *p)
+{
+	struct snapshot shot;
+
+	if (!find_region(p, &shot))
+		return NULL;
+	struct slab *s = &shot.records[(size_t)((const char *)p - shot.base) >> PAGE_SHIFT];
+	if (s->kind == SLAB_INTERIOR) {
+		size_t distance = s->npages;
+		if (distance > (size_t)(s - shot.records))
+			return NULL;
+		s -= distance;
+		/* A run that did not mark its later pages leaves old marks behind. */
+		if (s->kind == SLAB_INTERIOR || s->npages <= distance)
+			return NULL;
+	}
+	return s->kind == SLAB_NONE || s->kind == SLAB_FREE ? NULL : s;
+}
+
+void
+pagemap_set_bin(const struct slab *s, uint16_t bin)
+{
+	char *base = RELAXED(regions[s->region].base);
+	size_t first = (size_t)(s->base - base) >> PAGE_SHIFT;
+	uint16_t *map = (uint16_t *)base;
+
+	for (size_t i = first; i < first + s->npages; i++)
+		map[-(ptrdiff_t)i - 1] = bin;
+}
+
+void
+pagemap_mark_interior(struct slab *s)
+{
+	for (uint32_t i = 1; i < s->npages; i++) {
+		s[i].kind = SLAB_INTERIOR;
+		s[i].npages = i;
+	}
+}
+
+struct slab *
+pagemap_before(const struct slab *s)
+{
+	struct slab *records = RELAXED(regions[s->region].records);
+
+	if (s == records)
+		return NULL;
+	struct slab *before = &records[s - records - 1];
+	return before->kind == SLAB_INTERIOR ? before - before->npages : before;
+}
+
+struct slab *
+pagemap_after(const struct slab *s)
+{
+	const struct region *r = &regions[s->region];
+	struct slab *records = RELAXED(r->records);
+	size_t next = (size_t)(s - records) + s->npages;
+
+	return next < RELAXED(r->npages) ? &records[next] : NULL;
+}
+
+size_t
+pagemap_committed(void)
+{
+	unsigned n = atomic_load_explicit(&region_count, memory_order_acquire);
+	size_t pages = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		pages += RELAXED(regions[i].npages);
+	return pages * PAGE_BYTES;
+}
+
+/* --- growth ---------------------------------------------------------------------------------- */
+
+/* Makes records, map and heap of the next `pages` accessible. */
+static bool
+region_commit(struct region *r, size_t pages)
+{
+	char *base = RELAXED(r->base);
+	size_t old = RELAXED(r->npages);
+	size_t records_old = old ? records_bytes(old) : 0;
+	size_t records_new = records_bytes(old + pages);
+	size_t map_old = map_bytes(old);
+	size_t map_new = map_bytes(old + pages);
+
+	/* What was committed before a failure stays so and is committed again next time. */
+	if (records_new > records_old &&
+		!os_commit(r->reservation + records_old, records_new - records_old))
+		return false;
+	if (map_new > map_old && !os_commit(base - map_new, map_new - map_old))
+		return false;
+	return os_commit(base + old * PAGE_BYTES, pages * PAGE_BYTES);
+}
+
+/* Moves r's frontier up. */
+static struct slab *
+region_grow(struct region *r, size_t pages)
+{
+	char *base = RELAXED(r->base);
+	struct slab *records = RELAXED(r->records);
+	size_t old = RELAXED(r->npages);
+
+	if (!base || pages > r->max_pages - old || !region_commit(r, pages))
+		return NULL;
+	struct slab *s = &records[old];
+	s->kind = SLAB_NONE;
+	s->zero = true;
+	s->region = (uint8_t)(r - regions);
+	s->npages = (uint32_t)pages;
+	s->base = base + old * PAGE_BYTES;
+	region_publish(r, base, records, old + pages);
+	if (r == regions)
+		RELAXED_SET(hak_heap.negated, (uintptr_t)0 - (old + pages) * PAGE_BYTES);
+	return s;
+}
+
+/* A limit on address space that was set after start: the reservation's untouched end would count
+ * against it, so it goes back and the limit is the system's to enforce. */
+static void
+primary_trim(size_t limit)
+{
+	struct region *r = &regions[0];
+	char *base = RELAXED(r->base);
+	size_t pages = RELAXED(r->npages);
+
+	if (!base || r->reserved_bytes <= limit / 4 || r->max_pages == pages)
+		return;
+	os_release(base + pages * PAGE_BYTES, (r->max_pages - pages) * PAGE_BYTES);
+	char *unused = r->reservation + (pages ? records_bytes(pages) : 0);
+	char *used = base - map_bytes(pages);
+	if (used > unused)
+		os_release(unused, (size_t)(used - unused));
+	r->max_pages = pages;
+	r->reserved_bytes = pages * PAGE_BYTES;
+}
+
+/* A further region for at least `pages`; small ones only where address space is limited. */
+static struct region *
+region_add(size_t pages, size_t limit)
+{
+	unsigned n = RELAXED(region_count);
+	unsigned i = 1;
+	size_t want = limit == SIZE_MAX ? 16 * GIB : round_up(limit / 16, CHUNK_BYTES);
+
+	while (i < n && RELAXED(regions[i].base))
+		i++;
+	if (i == MAX_REGIONS)
+		return NULL;
+	for (want /= PAGE_BYTES; want > pages; want /= 2)
+		if (region_reserve(&regions[i], want, PAGE_BYTES))
+			goto filled;
+	if (!region_reserve(&regions[i], pages, PAGE_BYTES))
+		return NULL;
+filled:
+	if (i == n)
+		/* Release pairs with the acquire in region_of. */
+		atomic_store_explicit(&region_count, n + 1, memory_order_release);
+	return &regions[i];
+}
+
+struct slab *
+pagemap_grow(size_t npages, size_t align_pages)
+{
+	size_t limit = os_address_space_limit();
+	unsigned n = RELAXED(region_count);
+	size_t need = npages + align_pages - 1;
+	struct slab *s;
+
+	if (need < npages || need > UINT32_MAX)
+		return NULL;
+	if (limit != SIZE_MAX)
+		primary_trim(limit);
+	for (unsigned i = 0; i < n; i++) {
+		struct region *r = &regions[i];
+		size_t have = RELAXED(r->npages);
+		size_t step = have / 8 < CHUNK_PAGES ? CHUNK_PAGES : round_down(have / 8, CHUNK_PAGES);
+		step = step > MAX_GROWTH_PAGES ? MAX_GROWTH_PAGES : step;
+		if (need < step && (s = region_grow(r, step)))
+			return s;
+		if ((s = region_grow(r, need)))
+			return s;
+	}
+	struct region *r = region_add(need, limit);
+	if (!r)
+		return NULL;
+	if ((s = region_grow(r, need)))
+		return s;
+	pagemap_drop_region((unsigned)(r - regions));
+	return NULL;
+}
+
+bool
+pagemap_drop_region(unsigned region)
+{
+	struct region *r = &regions[region];
+
+	if (region == 0)
+		return false;
+	region_publish(r, NULL, NULL, 0);
+	os_release(r->reservation, r->reserved_bytes);
+	return true;
+}
+
+void *
+pagemap_meta_alloc(size_t size)
+{
+	size = round_up(size, CACHE_LINE);
+	if (size > meta.left) {
+		size_t chunk = size > META_CHUNK ? round_up(size, os_page_size()) : META_CHUNK;
+		char *p = os_reserve(chunk, os_page_size());
+		if (!p)
+			return NULL;
+		if (!os_commit(p, chunk)) {
+			os_release(p, chunk);
+			return NULL;
+		}
+		meta.next = p;
+		meta.left = chunk;
+	}
+	void *p = meta.next;
+	meta.next += size;
+	meta.left -= size;
+	return p;
+}

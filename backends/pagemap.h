@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ * backends/pagemap.h - regions of address space, and what each 64 KiB page of them is.
+ *
+ * A region is one reservation:
+ *
+ *     | slab records -> ...   ... <- page map | heap -> ...                 |
+ *                                             base
+ *
+ * The heap grows upwards from base; the page map grows downwards from it, so that an entry is found
+ * from base alone, whatever the region's size. A page's map entry is its bin id: the offset of the
+ * front-end's bin for the blocks on that page, or 0 where the slow path has to think (L2.5, Big,
+ * free pages). A page's slab record is one cache line; a slab's is that of its first page, later
+ * pages point back to it.
+ *
+ * Region 0, the primary, is as large as the system grants; its base and length are in hak_heap and
+ * are all the fast path looks at. When it is full, or a limit on address space forbids a large one,
+ * further regions are mapped; addresses in those are found by the slow path.
+ *
+ * Only memory below a region's frontier is readable. Frontiers only grow, except that a further
+ * region which has become empty is unmapped. */
+#ifndef HAK_BACKENDS_PAGEMAP_H
+#define HAK_BACKENDS_PAGEMAP_H
+
+#include "backends/sizeclass.h"
+#include "base/compiler.h"
+
+#define PAGE_SHIFT 16
+#define PAGE_BYTES ((size_t)1 << PAGE_SHIFT)
+/* Address space is committed in multiples of a huge page. */
+#define CHUNK_BYTES ((size_t)2 << 20)
+#define CHUNK_PAGES (CHUNK_BYTES / PAGE_BYTES)
+#define MAX_REGIONS 256
+
+enum slab_kind {
+	SLAB_NONE,      /* beyond the frontier, or inside a run that never marked it */
+	SLAB_INTERIOR,  /* npages is the distance back to the first page's record */
+	SLAB_FREE,      /* first or last page of a free extent */
+	SLAB_TINY,      /* cut into blocks, free ones in a list through the blocks */
+	SLAB_MID,       /* cut into blocks, free ones in a bitmap; cached by front-ends */
+	SLAB_LARGE,     /* the same, not cached by front-ends */
+	SLAB_BIG,       /* one block */
+	SLAB_BIG_CACHED, /* a Big block in BigCache */
+	SLAB_EMERGENCY  /* lock-free memory for when no lock may be waited for */
+};
+
+/* The record of a run of pages. Fields: fixed at birth unless said otherwise. */
+struct slab {
+	uint8_t kind;
+	uint8_t cls;
+	uint8_t region;
+	bool zero;       /* the pages were zero at birth; free extents: they are now (pages lock) */
+	uint16_t arena;  /* its owner's index */
+	uint16_t state;  /* arena lock: enum slab_state */
+	uint32_t npages; /* pages lock for free extents and Big blocks */
+	uint32_t since_ms; /* when it became idle (arena lock; pages lock for free extents) */
+	char *base;
+	union {
+		/* Arena lock. Invariant: handed_out + free + (capacity - fresh) == capacity, audited. */
+		struct {
+			uint32_t fresh; /* blocks below this index have been handed out before */
+			uint32_t nfree; /* freed blocks held by the slab */
+			union {
+				void *list;      /* Tiny: through the first word of each block */
+				uint64_t bitmap; /* L2 and L2.5: bit i is block i, set when free */
+			} free;
+			struct slab *next, *prev; /* in its arena's list of slabs with room */
+			uint64_t resident; /* L2.5: free blocks whose pages may be resident */
+		} cut;
+		/* Pages lock. A free extent is in one bin and in the list by age. */
+		struct {
+			struct slab *next, *prev;
+			struct slab *older, *newer;
+			uint32_t temperature;
+		} idle;
+		/* SLAB_BIG_CACHED: the lock of BigCache. */
+		struct {
+			struct slab *next, *prev;
+		} cached;
+	};
+} HAK_CACHE_ALIGNED;
+
+_Static_assert(sizeof(struct slab) == CACHE_LINE, "a slab record is one cache line");
+
+/* What the fast path reads. `last` is the address before the primary region's base, and `negated`
+ * is minus the bytes below its frontier: for an address p in the heap, last - p is in
+ * [negated, -1], and its 64 KiB page's bin id is at base[(last - p) >> 16], counted in 16-bit
+ * entries down from base. Written under the pages lock, read by anybody: an address reaches a
+ * thread after the growth that made it valid, so relaxed is enough. */
+struct heap_bounds {
+	_Atomic uintptr_t last;
+	_Atomic uintptr_t negated;
+};
+
+extern struct heap_bounds hak_heap HAK_HIDDEN;
+
+/* The bin id of an address in the primary region; false where p is elsewhere. */
+HAK_INLINE bool
+pagemap_bin(const void *p, uint16_t *bin)
+{
+	uintptr_t last = atomic_load_explicit(&hak_heap.last, memory_order_relaxed);
+	uintptr_t negated = atomic_load_explicit(&hak_heap.negated, memory_order_relaxed);
+	uintptr_t back = last - (uintptr_t)p;
+
+	if (HAK_UNLIKELY(back < negated))
+		return false;
+	*bin = *(const uint16_t *)(last + 1 + (uintptr_t)(((intptr_t)back >> PAGE_SHIFT) * 2));
+	return true;
+}
+
+/* The record of the run that p lies in, from whichever region; NULL where p is not in the heap or
+ * in no run. Any thread; the answer stays true while the caller owns a block of the run. */
+struct slab *pagemap_slab(const void *p);
+
+/* True where p lies below a region's frontier. */
+bool pagemap_contains(const void *p);
+
+/* The record of page i of the run. */
+HAK_INLINE struct slab *
+slab_page(struct slab *s, size_t i)
+{
+	return s + i;
+}
+
+/* Writes the bin id of all pages of the run. Pages lock not needed: the caller owns the run. */
+void pagemap_set_bin(const struct slab *s, uint16_t bin);
+
+/* Marks the later pages' records as belonging to s. */
+void pagemap_mark_interior(struct slab *s);
+
+/* --- growth: under the pages lock ------------------------------------------------------------ */
+
+/* Moves a frontier up by at least npages, aligned so that the new pages contain a run aligned to
+ * align_pages; the new pages are returned as a record with base, npages and region set, and are
+ * zero. NULL when the system refuses. */
+struct slab *pagemap_grow(size_t npages, size_t align_pages);
+
+/* Unmaps a further region that is wholly free; its records are gone then. False for the primary. */
+bool pagemap_drop_region(unsigned region);
+
+/* The record before the run, NULL at a region's base; the record after it, NULL at its frontier. */
+struct slab *pagemap_before(const struct slab *s);
+struct slab *pagemap_after(const struct slab *s);
+
+/* Bytes below all frontiers. Any thread. */
+size_t pagemap_committed(void);
+
+/* Makes the primary reservation, as large as the system and the limits allow. Under the startup
+ * lock. Succeeds also when there is no memory at all: the heap is then empty, and growth will try
+ * again. */
+void pagemap_init(void);
+
+/* Memory for the library's own structures, zeroed, aligned to a cache line, never given back. NULL
+ * when exhausted. Pages lock held. */
+void *pagemap_meta_alloc(size_t size);
+
+#endif

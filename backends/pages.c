@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT
+ * backends/pages.c - the page heap: segregated fits over extents with boundary tags (Knuth, TAOCP
+ * vol. 1, 2.5), two-level bins after TLSF (Masmano et al., ECRTS 2004). */
+#include "backends/pages.h"
+
+#include "backends/os.h"
+#include "base/assert.h"
+#include "base/inject.h"
+#include "base/lock.h"
+
+/* Lengths below EXACT have a bin each, above it each doubling has eight. */
+#define EXACT 32
+#define BINS (EXACT + 8 * 24)
+#define BIN_WORDS ((BINS + 63) / 64)
+/* How many extents of one bin are looked at for the best fit. */
+#define FIT_TRIES 16
+#define AGE_BATCH 32
+
+enum temperature { HOT, WARM, COLD };
+enum set { RESIDENT, CLEAN, SETS };
+
+/* Synchronization: all of it by `lock`; the counters are read by any thread. */
+static struct {
+	struct lock lock;
+	struct slab *bins[SETS][BINS];
+	uint64_t nonempty[SETS][BIN_WORDS];
+	struct slab *oldest, *newest; /* resident extents */
+	_Atomic size_t used, resident, peak; /* pages */
+	_Atomic size_t purges, purged;       /* ranges, bytes */
+} heap = {.lock = LOCK_INITIALIZER(RANK_PAGES)};
+
+static size_t
+load(const _Atomic size_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* Only the holder of the lock adds. */
+static void
+add(_Atomic size_t *counter, size_t n)
+{
+	atomic_store_explicit(counter, load(counter) + n, memory_order_relaxed);
+}
+
+static unsigned
+bin_of(size_t npages)
+{
+	if (npages < EXACT)
+		return (unsigned)npages;
+	unsigned log = log2_floor(npages);
+	return EXACT + (log - 5) * 8 + ((unsigned)(npages >> (log - 3)) & 7);
+}
+
+static enum set
+set_of(const struct slab *s)
+{
+	return s->idle.temperature == COLD ? CLEAN : RESIDENT;
+}
+
+/* --- extents in their bins ------------------------------------------------------------------- */
+
+static void
+extent_insert(struct slab *s)
+{
+	enum set set = set_of(s);
+	unsigned bin = bin_of(s->npages);
+	struct slab **head = &heap.bins[set][bin];
+
+	s->kind = SLAB_FREE;
+	s->zero = set == CLEAN;
+	if (s->npages > 1) {
+		s[s->npages - 1].kind = SLAB_INTERIOR;
+		s[s->npages - 1].npages = s->npages - 1;
+	}
+	s->idle.prev = NULL;
+	s->idle.next = *head;
+	if (*head)
+		(*head)->idle.prev = s;
+	*head = s;
+	heap.nonempty[set][bin / 64] |= (uint64_t)1 << (bin % 64);
+	if (set == CLEAN)
+		return;
+	s->idle.newer = NULL;
+	s->idle.older = heap.newest;
+	if (heap.newest)
+		heap.newest->idle.newer = s;
+	else
+		heap.oldest = s;
+	heap.newest = s;
+	add(&heap.resident, s->npages);
+}
+
+static void
+extent_remove(struct slab *s)
+{
+	enum set set = set_of(s);
+	unsigned bin = bin_of(s->npages);
+
+	if (s->idle.prev)
+		s->idle.prev->idle.next = s->idle.next;
+	else
+		heap.bins[set][bin] = s->idle.next;
+	if (s->idle.next)
+		s->idle.next->idle.prev = s->idle.prev;
+	if (!heap.bins[set][bin])
+		heap.nonempty[set][bin / 64] &= ~((uint64_t)1 << (bin % 64));
+	s->kind = SLAB_NONE;
+	if (set == CLEAN)
+		return;
+	*(s->idle.older ? &s->idle.older->idle.newer : &heap.oldest) = s->idle.newer;
+	*(s->idle.newer ? &s->idle.newer->idle.older : &heap.newest) = s->idle.older;
+	add(&heap.resident, (size_t)0 - s->npages);
+}
+
+/* b follows a in memory; a takes it over. The idle time is the mean over the pages. */
+static void
+extent_join(struct slab *a, struct slab *b)
+{
+	int32_t difference = (int32_t)(b->since_ms - a->since_ms);
+	int64_t total = (int64_t)a->npages + b->npages;
+
+	a->since_ms += (uint32_t)(int32_t)((int64_t)difference * b->npages / total);
+	if (b->idle.temperature < a->idle.temperature)
+		a->idle.temperature = b->idle.temperature;
+	a->npages += b->npages;
+	b->kind = SLAB_NONE;
+}
+
+/* Makes s, which is in no list, a free extent joined with its neighbours of the same set. */
+static struct slab *
+extent_release(struct slab *s)
+{
+	struct slab *before = pagemap_before(s);
+	struct slab *after = pagemap_after(s);
+
+	if (before && before->kind == SLAB_FREE && set_of(before) == set_of(s)) {
+		extent_remove(before);
+		extent_join(before, s);
+		s = before;
+	}
+	if (after && after->kind == SLAB_FREE && set_of(after) == set_of(s)) {
+		extent_remove(after);
+		extent_join(s, after);
+	}
+	extent_insert(s);
+	return s;
+}
+
+/* Cuts s, which is in no list, after npages; the rest becomes a free extent of the same age. */
+static void
+extent_split(struct slab *s, size_t npages)
+{
+	struct slab *rest = s + npages;
+
+	if (s->npages == npages)
+		return;
+	rest->base = s->base + npages * PAGE_BYTES;
+	rest->npages = s->npages - (uint32_t)npages;
+	rest->region = s->region;
+	rest->since_ms = s->since_ms;
+	rest->idle.temperature = s->idle.temperature;
+	s->npages = (uint32_t)npages;
+	extent_insert(rest);
+}
+
+/* --- alloc and free -------------------------------------------------------------------------- */
+
+static struct slab *
+find_in_bin(enum set set, unsigned bin, size_t npages)
+{
+	struct slab *best = NULL;
+	int tries = FIT_TRIES;
+
+	for (struct slab *s = heap.bins[set][bin]; s && tries > 0; s = s->idle.next, tries--)
+		if (s->npages >= npages && (!best || s->npages < best->npages))
+			best = s;
+	return best;
+}
+
+static struct slab *
+find_fit(enum set set, size_t npages)
+{
+	unsigned bin = bin_of(npages);
+	struct slab *s = find_in_bin(set, bin, npages);
+
+	if (s)
+		return s;
+	/* Every extent of a later bin is long enough. */
+	bin++;
+	for (unsigned word = bin / 64; word < BIN_WORDS; word++) {
+		uint64_t bits = heap.nonempty[set][word];
+		if (word == bin / 64)
+			bits &= ~(uint64_t)0 << (bin % 64);
+		if (bits)
+			return find_in_bin(
+				set, word * 64 + (unsigned)__builtin_ctzll(bits), npages);
+	}
+	return NULL;
+}
+
+/* Cuts an aligned run out of s, which is in no list. */
+static struct slab *
+carve(struct slab *s, size_t npages, size_t align_pages)
+{
+	size_t align = align_pages * PAGE_BYTES;
+	size_t skip = (round_up((size_t)s->base, align) - (size_t)s->base) / PAGE_BYTES;
+
+	if (skip > 0) {
+		struct slab *run = s + skip;
+		run->base = s->base + skip * PAGE_BYTES;
+		run->npages = s->npages - (uint32_t)skip;
+		run->region = s->region;
+		run->since_ms = s->since_ms;
+		run->idle.temperature = s->idle.temperature;
+		s->npages = (uint32_t)skip;
+		extent_insert(s);
+		s = run;
+	}
+	extent_split(s, npages);
+	s->zero = s->idle.temperature == COLD;
+	s->kind = SLAB_NONE;
+	if (npages > 1) {
+		/* A boundary tag for the neighbour behind. */
+		s[npages - 1].kind = SLAB_INTERIOR;
+		s[npages - 1].npages = (uint32_t)npages - 1;
+	}
+	return s;
+}
+
+static struct slab *
+alloc_locked(size_t npages, size_t align_pages)
+{
+	size_t need = npages + align_pages - 1;
+	struct slab *s = find_fit(RESIDENT, need);
+
+	if (!s)
+		s = find_fit(CLEAN, need);
+	if (s) {
+		extent_remove(s);
+	} else {
+		s = pagemap_grow(npages, align_pages);
+		if (!s)
+			return NULL;
+		s->since_ms = 0;
+		s->idle.temperature = COLD;
+		/* Joined with a clean extent below the old frontier, if there is one. */
+		s = extent_release(s);
+		extent_remove(s);
+	}
+	s = carve(s, npages, align_pages);
+	add(&heap.used, npages);
+	if (load(&heap.used) > load(&heap.peak))
+		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
+	return s;
+}
+
+struct slab *
+pages_alloc(size_t npages, size_t align_pages)
+{
+	if (npages + align_pages < npages || npages + align_pages > UINT32_MAX)
+		return NULL;
+	if (!lock_acquire(&heap.lock))
+		return NULL;
+	struct slab *s = alloc_locked(npages, align_pages);
+	lock_release(&heap.lock);
+	return s;
+}
+
+static void
+free_locked(struct slab *s, enum temperature temperature)
+{
+	add(&heap.used, (size_t)0 - s->npages);
+	s->since_ms = os_now_ms();
+	s->idle.temperature = temperature;
+	extent_release(s);
+}
+
+bool
+pages_free(struct slab *s, bool zero)
+{
+	if (!lock_acquire(&heap.lock))
+		return false;
+	free_locked(s, zero ? COLD : HOT);
+	lock_release(&heap.lock);
+	return true;
+}
+
+bool
+pages_purge_run(struct slab *s)
+{
+	size_t bytes = s->npages * PAGE_BYTES;
+
+	if (!os_purge(s->base, bytes))
+		return false;
+	if (lock_acquire(&heap.lock)) {
+		add(&heap.purges, 1);
+		add(&heap.purged, bytes);
+		lock_release(&heap.lock);
+	}
+	return true;
+}
+
+/* Takes `more` pages from the free extent behind the run. */
+static bool
+extend_locked(struct slab *s, size_t more, bool *zeroed)
+{
+	struct slab *after = pagemap_after(s);
+
+	if (!after || after->kind != SLAB_FREE || after->npages < more)
+		return false;
+	*zeroed = after->zero;
+	extent_remove(after);
+	extent_split(after, more);
+	s->npages += (uint32_t)more;
+	add(&heap.used, more);
+	if (load(&heap.used) > load(&heap.peak))
+		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
+	return true;
+}
+
+bool
+pages_resize(struct slab *s, size_t npages, bool *zeroed)
+{
+	bool ok = true;
+
+	*zeroed = false;
+	if (npages > UINT32_MAX || !lock_acquire(&heap.lock))
+		return false;
+	if (npages > s->npages) {
+		ok = extend_locked(s, npages - s->npages, zeroed);
+	} else if (npages < s->npages) {
+		struct slab *rest = s + npages;
+		rest->base = s->base + npages * PAGE_BYTES;
+		rest->npages = s->npages - (uint32_t)npages;
+		rest->region = s->region;
+		s->npages = (uint32_t)npages;
+		free_locked(rest, HOT);
+	}
+	if (ok && s->npages > 1) {
+		s[s->npages - 1].kind = SLAB_INTERIOR;
+		s[s->npages - 1].npages = s->npages - 1;
+	}
+	lock_release(&heap.lock);
+	return ok;
+}
+
+void *
+pages_meta_alloc(size_t size)
+{
+	if (!lock_acquire(&heap.lock))
+		return NULL;
+	void *p = pagemap_meta_alloc(size);
+	lock_release(&heap.lock);
+	return p;
+}
+
+/* --- ageing ---------------------------------------------------------------------------------- */
+
+struct victims {
+	struct slab *cold[AGE_BATCH];
+	int n;
+	size_t bytes;
+};
+
+/* Takes up to AGE_BATCH ripe extents out of the lists and offers warm ones, oldest first. */
+static void
+collect_victims(
+	struct victims *v, uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
+{
+	struct slab *next;
+
+	v->n = 0;
+	v->bytes = 0;
+	for (struct slab *s = heap.oldest; s && v->n < AGE_BATCH; s = next) {
+		int32_t idle_ms = (int32_t)(now_ms - s->since_ms);
+		next = s->idle.newer;
+		if (load(&heap.resident) * PAGE_BYTES <= keep)
+			return;
+		if (idle_ms >= (int32_t)cold_ms) {
+			extent_remove(s);
+			v->cold[v->n++] = s;
+		} else if (idle_ms >= (int32_t)warm_ms && s->idle.temperature == HOT) {
+			s->idle.temperature = WARM;
+			os_offer(s->base, s->npages * PAGE_BYTES);
+		}
+	}
+}
+
+/* Gives the victims' pages back without the lock, then puts them back as clean extents. Those that
+ * the system will not take, locked memory, start their life as idle pages again. */
+static bool
+purge_victims(struct victims *v, uint32_t now_ms)
+{
+	bool gone[AGE_BATCH];
+	bool all = true;
+
+	lock_release(&heap.lock);
+	HAK_INJECT(INJECT_PURGE);
+	for (int i = 0; i < v->n; i++)
+		gone[i] = os_purge(v->cold[i]->base, v->cold[i]->npages * PAGE_BYTES);
+	lock_acquire_wait(&heap.lock);
+	for (int i = 0; i < v->n; i++) {
+		struct slab *s = v->cold[i];
+		if (gone[i]) {
+			add(&heap.purges, 1);
+			add(&heap.purged, s->npages * PAGE_BYTES);
+			v->bytes += s->npages * PAGE_BYTES;
+		}
+		s->idle.temperature = gone[i] ? COLD : HOT;
+		s->since_ms = now_ms;
+		extent_release(s);
+		all = all && gone[i];
+	}
+	return all;
+}
+
+size_t
+pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
+{
+	struct victims v;
+	size_t bytes = 0;
+	bool more;
+
+	if (!lock_acquire(&heap.lock))
+		return 0;
+	do {
+		collect_victims(&v, now_ms, warm_ms, cold_ms, keep);
+		more = v.n == AGE_BATCH;
+		if (v.n > 0)
+			more = purge_victims(&v, now_ms) && more;
+		bytes += v.bytes;
+	} while (more);
+	lock_release(&heap.lock);
+	return bytes;
+}
+
+void
+pages_reclaim(void)
+{
+	pages_age(os_now_ms(), 0, 0, 0);
+	if (!lock_acquire(&heap.lock))
+		return;
+	for (unsigned bin = 1; bin < BINS; bin++) {
+		struct slab *next;
+		for (struct slab *s = heap.bins[CLEAN][bin]; s; s = next) {
+			next = s->idle.next;
+			if (s->region == 0 || pagemap_before(s) || pagemap_after(s))
+				continue;
+			extent_remove(s);
+			pagemap_drop_region(s->region);
+		}
+	}
+	lock_release(&heap.lock);
+}
+
+struct pages_totals
+pages_totals(void)
+{
+	return (struct pages_totals){
+		.used = load(&heap.used) * PAGE_BYTES,
+		.resident = load(&heap.resident) * PAGE_BYTES,
+		.peak = load(&heap.peak) * PAGE_BYTES,
+		.purges = load(&heap.purges),
+		.purged = load(&heap.purged),
+	};
+}
+
+void
+pages_audit(void)
+{
+	size_t resident = 0, free_pages = 0;
+
+	lock_acquire_wait(&heap.lock);
+	for (int set = 0; set < SETS; set++)
+		for (unsigned bin = 0; bin < BINS; bin++) {
+			bool marked = heap.nonempty[set][bin / 64] >> (bin % 64) & 1;
+			HAK_CHECK(marked == (heap.bins[set][bin] != NULL));
+			for (struct slab *s = heap.bins[set][bin]; s; s = s->idle.next) {
+				struct slab *after = pagemap_after(s);
+				HAK_CHECK(s->kind == SLAB_FREE && bin_of(s->npages) == bin);
+				HAK_CHECK((int)set_of(s) == set);
+				HAK_CHECK(!after || after->kind != SLAB_FREE ||
+					  (int)set_of(after) != set);
+				HAK_CHECK(!after || pagemap_before(after) == s);
+				resident += set == RESIDENT ? s->npages : 0;
+				free_pages += s->npages;
+			}
+		}
+	HAK_CHECK(resident == load(&heap.resident));
+	HAK_CHECK((free_pages + load(&heap.used)) * PAGE_BYTES == pagemap_committed());
+	lock_release(&heap.lock);
+}
+
+void
+pages_fork_prepare(void)
+{
+	lock_acquire_wait(&heap.lock);
+}
+
+void
+pages_fork_wake(void)
+{
+	lock_fork_wake(&heap.lock);
+}
+
+void
+pages_fork_parent(void)
+{
+	lock_release(&heap.lock);
+}
+
+void
+pages_fork_child(void)
+{
+	lock_reset(&heap.lock);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * backends/pages.h - runs of 64 KiB pages: handed out, taken back, aged, given back.
+ *
+ * Free pages are extents, coalesced, in two sets of bins by length: resident ones (Hot, or Warm
+ * once offered to the system) and clean ones (Cold: given back, they read as zero). Resident ones
+ * are handed out first. An extent's idle time is the mean over its pages, so that steady traffic at
+ * one end doesn't keep the rest from ageing.
+ *
+ * One lock, RANK_PAGES; the functions take it themselves. */
+#ifndef HAK_BACKENDS_PAGES_H
+#define HAK_BACKENDS_PAGES_H
+
+#include "backends/pagemap.h"
+
+struct pages_totals {
+	size_t used;     /* bytes in runs handed out */
+	size_t resident; /* bytes free, not given back */
+	size_t peak;     /* the highest `used` so far */
+	size_t purges;   /* ranges given back */
+	size_t purged;   /* bytes given back so far */
+};
+
+/* A run of npages, its base a multiple of align_pages (a power of two) pages; its record has base,
+ * npages, region and zero set, kind SLAB_NONE. NULL when memory is exhausted or a fork holds the
+ * lock. */
+struct slab *pages_alloc(size_t npages, size_t align_pages);
+/* Takes a run back. `zero`: its pages are known to hold no memory; else they count as resident and
+ * just used. False, and nothing done, when a fork holds the lock. */
+bool pages_free(struct slab *s, bool zero);
+/* Gives the run's memory to the system; true when it reads as zero now. The run stays handed out. */
+bool pages_purge_run(struct slab *s);
+/* Changes a run's length in place; the end is freed, or the following free pages are taken. False
+ * when that cannot be. *zeroed tells whether pages that were added read as zero. */
+bool pages_resize(struct slab *s, size_t npages, bool *zeroed);
+/* Ages resident extents: idle for warm_ms they are offered, for cold_ms given back. Returns the
+ * bytes given back. `cold_ms` 0 gives all back, down to `keep` bytes. */
+size_t pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep);
+/* When the system refuses more: gives all back and unmaps regions that have become empty. */
+void pages_reclaim(void);
+/* Memory for the library's own structures, zeroed and never freed; NULL when exhausted. */
+void *pages_meta_alloc(size_t size);
+/* A snapshot; any thread. */
+struct pages_totals pages_totals(void);
+/* Walks all extents and aborts where an invariant is broken. */
+void pages_audit(void);
+
+void pages_fork_prepare(void);
+void pages_fork_wake(void);
+void pages_fork_parent(void);
+void pages_fork_child(void);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * backends/sizeclass.c - the size classes' tables and the two searches off the fast path. */
+#include "backends/sizeclass.h"
+
+#include "backends/sizeclass_table.h"
+
+const struct sizeclass sizeclass_table[CLASS_END] = {SIZECLASS_ROWS};
+const uint8_t sizeclass_mid_table[MID_MAX / MID_STEP] = {SIZECLASS_MID_ROWS};
+
+_Static_assert(BIN_CLASSES * TINY_STEP <= UINT16_MAX, "a bin id is the bin's offset in 16 bits");
+
+unsigned
+sizeclass_of(size_t size)
+{
+	if (size <= TINY_MAX)
+		return (unsigned)((size + TINY_STEP - 1) / TINY_STEP);
+	if (size <= MID_MAX)
+		return sizeclass_mid_table[(size - 1) / MID_STEP];
+	/* Four classes to a doubling: the two bits below the highest of size - 1 tell which. */
+	unsigned shift = log2_floor(size - 1) - 2;
+	unsigned quarter = (unsigned)((size - 1) >> shift) & 3;
+	return CLASS_LARGE + (shift + 2 - 15) * 4 + quarter;
+}
+
+unsigned
+sizeclass_aligned(size_t size, size_t align)
+{
+	/* Slabs begin at multiples of 64 KiB, so a block is aligned as its size is. */
+	if (size < align)
+		size = align;
+	if (size > LARGE_MAX || align > 65536)
+		return 0;
+	for (unsigned cls = sizeclass_of(size); cls < CLASS_END; cls++)
+		if (sizeclass_size(cls) % align == 0)
+			return cls;
+	return 0;
+}

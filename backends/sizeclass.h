@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * backends/sizeclass.h - size <-> class <-> tier, one table.
+ *
+ * Class 0 is no class: its bin never holds anything, so that whatever maps to it takes the slow
+ * path. Tiny classes are the multiples of 16 up to 1 KiB, and class c holds blocks of 16 * c bytes:
+ * no table is needed to find one. L2 has eight classes to each doubling up to 32 KiB (12.5 %
+ * internal fragmentation at most), L2.5 four to each doubling up to 1 MiB (25 %). Above is Big. */
+#ifndef HAK_BACKENDS_SIZECLASS_H
+#define HAK_BACKENDS_SIZECLASS_H
+
+#include "base/compiler.h"
+
+#define TINY_STEP 16
+#define TINY_MAX 1024
+#define MID_MAX 32768
+#define LARGE_MAX 1048576
+
+#define TINY_CLASSES (TINY_MAX / TINY_STEP)
+#define MID_CLASSES 40
+#define LARGE_CLASSES 20
+
+/* The first class of each tier, and one past the last. */
+#define CLASS_TINY 1
+#define CLASS_MID (CLASS_TINY + TINY_CLASSES)
+#define CLASS_LARGE (CLASS_MID + MID_CLASSES)
+#define CLASS_END (CLASS_LARGE + LARGE_CLASSES)
+
+/* Classes that a front-end caches: Tiny and L2, and class 0. */
+#define BIN_CLASSES CLASS_LARGE
+
+/* Every L2 size is a multiple of this; the table is indexed by it. */
+#define MID_STEP 128
+
+struct sizeclass {
+	uint32_t size;        /* of a block, bytes */
+	uint32_t npages;      /* of a slab, in 64 KiB pages */
+	uint32_t capacity;    /* blocks in a slab */
+	uint64_t inverse;     /* ceil(2^40 / size), for dividing offsets by size */
+};
+
+extern const struct sizeclass sizeclass_table[CLASS_END] HAK_HIDDEN;
+/* (size - 1) / MID_STEP -> class, for sizes up to MID_MAX. */
+extern const uint8_t sizeclass_mid_table[MID_MAX / MID_STEP] HAK_HIDDEN;
+
+HAK_INLINE size_t
+sizeclass_size(unsigned cls)
+{
+	return sizeclass_table[cls].size;
+}
+
+/* The class for 1 <= size <= LARGE_MAX. */
+unsigned sizeclass_of(size_t size);
+
+/* The class whose blocks hold `size` bytes and are aligned to `align`, a power of two; 0 where no
+ * class is (then a run of pages has to serve). */
+unsigned sizeclass_aligned(size_t size, size_t align);
+
+/* offset / size of a class, exact while offset * size < 2^40: inside any slab. */
+HAK_INLINE uint32_t
+sizeclass_divide(unsigned cls, size_t offset)
+{
+	return (uint32_t)((offset * sizeclass_table[cls].inverse) >> 40);
+}
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ * base/compiler.h - what the compiler is told beyond C11, each attribute under one name. */
+#ifndef HAK_BASE_COMPILER_H
+#define HAK_BASE_COMPILER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HAK_EXPORT __attribute__((visibility("default")))
+#define HAK_NOINLINE __attribute__((noinline))
+#define HAK_COLD __attribute__((noinline, cold))
+#define HAK_INLINE static inline __attribute__((always_inline))
+#define HAK_LIKELY(x) __builtin_expect(!!(x), 1)
+#define HAK_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* What different threads write sits on different lines; 64 bytes on all supported machines. */
+#define CACHE_LINE 64
+#define HAK_CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
+
+/* The default model would put a call to __tls_get_addr on the fast path. */
+#define HAK_TLS _Thread_local __attribute__((tls_model("initial-exec")))
+
+#define HAK_HIDDEN __attribute__((visibility("hidden")))
+
+/* Makes the compiler forget what it knows of an integer. On the fast path this keeps an address in
+ * the form base + offset, which costs nothing in the addressing mode, where the compiler would add
+ * once and spend an instruction. */
+#define HAK_FORGET(variable) __asm__("" : "+r"(variable))
+
+/* The program's address that called the entry point: what a site is made of. */
+#define HAK_SITE() ((uintptr_t)__builtin_return_address(0))
+
+/* Keeps the compiler from moving accesses across it; enough between a thread and a signal handler
+ * that interrupts it. */
+#define HAK_SIGNAL_FENCE() atomic_signal_fence(memory_order_seq_cst)
+
+HAK_INLINE size_t
+round_up(size_t n, size_t power_of_two)
+{
+	return (n + power_of_two - 1) & ~(power_of_two - 1);
+}
+
+HAK_INLINE size_t
+round_down(size_t n, size_t power_of_two)
+{
+	return n & ~(power_of_two - 1);
+}
+
+HAK_INLINE bool
+is_power_of_two(size_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* floor(log2(n)); n must not be 0. */
+HAK_INLINE unsigned
+log2_floor(size_t n)
+{
+	return (unsigned)(63 - __builtin_clzll(n));
+}
+
+/* The finaliser of splitmix64 (Steele, Lea & Flood, OOPSLA 2014): every input bit reaches every
+ * output bit, so that the low bits of a return address select arenas evenly. */
+HAK_INLINE uint64_t
+mix64(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return x ^ (x >> 31);
+}
+
+#endif

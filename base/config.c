@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * base/config.c - the settings, from the table and the environment. */
+#include "base/config.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+#define PREFIX "HAKMEM_"
+/* The test suite's own variables; they are none of the library's business. */
+#define TEST_PREFIX "HAKMEM_TEST_"
+
+struct config hak_config = {
+#define X(field, standard, least, most, unit, doc) .field = standard,
+	CONFIG_SETTINGS(X)
+#undef X
+};
+
+const struct config_setting config_settings[] = {
+#define X(field, standard, least, most, unit, doc)                                                 \
+	{PREFIX #field, standard, least, most, unit, doc, offsetof(struct config, field)},
+	CONFIG_SETTINGS(X)
+#undef X
+};
+
+const size_t config_setting_count = sizeof(config_settings) / sizeof(config_settings[0]);
+
+/* The table spells fields in lower case, the environment in upper case. Only ASCII. */
+static bool
+same_name(const char *variable, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char c = variable[i];
+		if (c >= 'a' && c <= 'z')
+			c = (char)(c - 'a' + 'A');
+		if (c != text[i])
+			return false;
+	}
+	return variable[n] == '\0';
+}
+
+static const struct config_setting *
+find_setting(const char *text, size_t n)
+{
+	for (size_t i = 0; i < config_setting_count; i++)
+		if (strlen(config_settings[i].variable) >= n &&
+			same_name(config_settings[i].variable, text, n))
+			return &config_settings[i];
+	return NULL;
+}
+
+/* Decimal digits only; false for anything else or above 2^60. */
+static bool
+parse_number(const char *text, size_t *out)
+{
+	size_t value = 0;
+
+	if (*text == '\0')
+		return false;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9' || value > ((size_t)1 << 60) / 10)
+			return false;
+		value = value * 10 + (size_t)(*text - '0');
+	}
+	*out = value;
+	return true;
+}
+
+static void
+take_setting(const char *entry)
+{
+	const char *equals = strchr(entry, '=');
+	size_t value;
+
+	if (!equals)
+		return;
+	const struct config_setting *s = find_setting(entry, (size_t)(equals - entry));
+	if (!s) {
+		log_line("%s: there is no such setting; docs/config.md lists them", entry);
+		return;
+	}
+	if (!parse_number(equals + 1, &value) || value < s->least || value > s->most) {
+		log_line("%s: not a number from %u to %u (%s); using %u", entry, s->least, s->most,
+			s->unit, s->standard);
+		return;
+	}
+	*(size_t *)((char *)&hak_config + s->offset) = value;
+}
+
+void
+config_load(char **environment)
+{
+	if (!environment)
+		return;
+	for (; *environment; environment++)
+		if (strncmp(*environment, PREFIX, strlen(PREFIX)) == 0 &&
+			strncmp(*environment, TEST_PREFIX, strlen(TEST_PREFIX)) != 0)
+			take_setting(*environment);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/api.c - the C entry points: what the standards say, over the front-end.
+ *
+ * Each function exists under its hak_ name; built with HAK_OVERRIDE the usual names are the same
+ * functions. malloc's slow path is tail-called, so that the return address it sees is still the
+ * program's. */
+#include "frontends/api.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "backends/backend.h"
+#include "backends/emergency.h"
+#include "backends/os.h"
+#include "backends/pagemap.h"
+#include "base/config.h"
+#include "frontends/fork.h"
+#include "frontends/frontend.h"
+#include "frontends/slow.h"
+#include "hakmem/hakmem.h"
+
+#ifdef HAK_OVERRIDE
+#define OVERRIDES(name) __attribute__((alias(#name), visibility("default"), nothrow, used))
+#endif
+
+/* Blocks whose contents are moved by copying are not shrunk below this part of their size. */
+#define KEEP_SHIFT 1
+
+static HAK_COLD void *
+no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+void *
+api_malloc_at(size_t size, uintptr_t site)
+{
+	bool zeroed;
+	void *p = frontend_try_alloc(size);
+
+	if (HAK_LIKELY(p != NULL))
+		return p;
+	p = frontend_alloc_slow(size, 1, site, &zeroed);
+	return HAK_LIKELY(p != NULL) ? p : no_memory();
+}
+
+/* Tail-called: the return address is that of malloc's caller. */
+static HAK_NOINLINE void *
+malloc_slow(size_t size)
+{
+	bool zeroed;
+	void *p = frontend_alloc_slow(size, 1, HAK_SITE(), &zeroed);
+
+	return HAK_LIKELY(p != NULL) ? p : no_memory();
+}
+
+HAK_EXPORT void *
+hak_malloc(size_t size)
+{
+	void *p = frontend_try_alloc(size);
+
+	if (HAK_LIKELY(p != NULL))
+		return p;
+	return malloc_slow(size);
+}
+
+HAK_EXPORT void
+hak_free(void *p)
+{
+	frontend_free(p);
+}
+
+/* --- zeroed ---------------------------------------------------------------------------------- */
+
+HAK_EXPORT void *
+hak_calloc(size_t n, size_t size)
+{
+	size_t bytes;
+	bool zeroed;
+
+	if (HAK_UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
+		return no_memory();
+	void *p = frontend_try_alloc(bytes);
+	if (HAK_LIKELY(p != NULL))
+		return memset(p, 0, bytes);
+	p = frontend_alloc_slow(bytes, 1, HAK_SITE(), &zeroed);
+	if (HAK_UNLIKELY(!p))
+		return no_memory();
+	return zeroed ? p : memset(p, 0, bytes);
+}
+
+/* --- aligned --------------------------------------------------------------------------------- */
+
+void *
+api_aligned_at(size_t align, size_t size, uintptr_t site)
+{
+	bool zeroed;
+	void *p;
+
+	if (size == 0)
+		size = 1;
+	if (align <= TINY_STEP)
+		return api_malloc_at(size, site);
+	if (size > PTRDIFF_MAX || align > MAX_ALIGN)
+		return no_memory();
+	unsigned cls = sizeclass_aligned(size, align);
+	/* A block of the class is aligned by itself, whichever size asked for it. */
+	if (cls && cls < BIN_CLASSES)
+		return api_malloc_at(sizeclass_size(cls), site);
+	p = frontend_alloc_slow(size, align, site, &zeroed);
+	return HAK_LIKELY(p != NULL) ? p : no_memory();
+}
+
+HAK_EXPORT void *
+hak_aligned_alloc(size_t alignment, size_t size)
+{
+	if (HAK_UNLIKELY(!is_power_of_two(alignment))) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return api_aligned_at(alignment, size, HAK_SITE());
+}
+
+HAK_EXPORT int
+hak_posix_memalign(void **out, size_t alignment, size_t size)
+{
+	int saved = errno;
+
+	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
+		return EINVAL;
+	void *p = api_aligned_at(alignment, size, HAK_SITE());
+	errno = saved;
+	if (!p)
+		return ENOMEM;
+	*out = p;
+	return 0;
+}
+
+HAK_EXPORT void *
+hak_memalign(size_t alignment, size_t size)
+{
+	size_t power = TINY_STEP;
+
+	if (alignment > MAX_ALIGN)
+		return no_memory();
+	while (power < alignment)
+		power *= 2;
+	return api_aligned_at(power, size, HAK_SITE());
+}
+
+HAK_EXPORT void *
+hak_valloc(size_t size)
+{
+	return api_aligned_at(os_page_size(), size, HAK_SITE());
+}
+
+HAK_EXPORT void *
+hak_pvalloc(size_t size)
+{
+	size_t page = os_page_size();
+
+	if (size > PTRDIFF_MAX)
+		return no_memory();
+	return api_aligned_at(page, round_up(size ? size : 1, page), HAK_SITE());
+}
+
+/* --- sizes ----------------------------------------------------------------------------------- */
+
+HAK_EXPORT size_t
+hak_malloc_usable_size(void *p)
+{
+	if (!p)
+		return 0;
+	if (HAK_UNLIKELY(emergency_owns(p)))
+		return emergency_usable(p);
+	return backend_usable(p);
+}
+
+HAK_EXPORT void
+hak_free_sized(void *p, size_t size)
+{
+	(void)size;
+	frontend_free(p);
+}
+
+HAK_EXPORT void
+hak_free_aligned_sized(void *p, size_t alignment, size_t size)
+{
+	(void)alignment;
+	(void)size;
+	frontend_free(p);
+}
+
+/* --- realloc --------------------------------------------------------------------------------- */
+
+/* True where a block of `usable` bytes may keep holding `size`: it fits and wastes at most half. */
+static bool
+stays(size_t usable, size_t size)
+{
+	return size <= usable && (size >= usable >> KEEP_SHIFT || usable <= 4 * TINY_STEP);
+}
+
+static void *
+resize_big(void *p, size_t size)
+{
+	if (!frontend_enter())
+		return NULL;
+	void *moved = backend_big_resize(p, size);
+	frontend_leave();
+	return moved;
+}
+
+static void *
+realloc_at(void *p, size_t size, uintptr_t site)
+{
+	size_t usable = hak_malloc_usable_size(p);
+	void *moved;
+
+	if (HAK_UNLIKELY(usable == 0))
+		slow_free(p); /* aborts: p is no block */
+	if (usable > LARGE_MAX && size > LARGE_MAX && !emergency_owns(p)) {
+		if (size > PTRDIFF_MAX)
+			return no_memory();
+		moved = resize_big(p, size);
+		if (moved)
+			return moved;
+	}
+	if (stays(usable, size))
+		return p;
+	moved = api_malloc_at(size, site);
+	if (HAK_UNLIKELY(!moved))
+		/* A smaller block cannot fail; it stays where it is. */
+		return size <= usable ? p : NULL;
+	memcpy(moved, p, usable < size ? usable : size);
+	frontend_free(p);
+	return moved;
+}
+
+HAK_EXPORT void *
+hak_realloc(void *p, size_t size)
+{
+	if (!p)
+		return api_malloc_at(size, HAK_SITE());
+	if (size == 0) {
+		frontend_free(p);
+		return NULL;
+	}
+	return realloc_at(p, size, HAK_SITE());
+}
+
+HAK_EXPORT void *
+hak_reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (HAK_UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
+		return no_memory();
+	if (!p)
+		return api_malloc_at(bytes, HAK_SITE());
+	if (bytes == 0) {
+		frontend_free(p);
+		return NULL;
+	}
+	return realloc_at(p, bytes, HAK_SITE());
+}
+
+/* --- the library's own beginning and end ----------------------------------------------------- */
+
+/* In this file, so that a statically linked program that uses malloc gets them too. A preloaded
+ * library's constructors come first: its fork handlers then run last before the fork and first
+ * after it. */
+static void __attribute__((constructor))
+library_begin(void)
+{
+	slow_startup();
+	fork_register();
+}
+
+static void __attribute__((destructor))
+library_end(void)
+{
+	if (hak_config.stats)
+		hak_malloc_stats();
+}
+
+/* --- the usual names ------------------------------------------------------------------------- */
+
+#ifdef HAK_OVERRIDE
+void *malloc(size_t size) OVERRIDES(hak_malloc);
+void *calloc(size_t n, size_t size) OVERRIDES(hak_calloc);
+void *realloc(void *p, size_t size) OVERRIDES(hak_realloc);
+void *reallocarray(void *p, size_t n, size_t size) OVERRIDES(hak_reallocarray);
+void free(void *p) OVERRIDES(hak_free);
+void cfree(void *p) OVERRIDES(hak_free);
+void free_sized(void *p, size_t size) OVERRIDES(hak_free_sized);
+void free_aligned_sized(void *p, size_t align, size_t size) OVERRIDES(hak_free_aligned_sized);
+void *aligned_alloc(size_t align, size_t size) OVERRIDES(hak_aligned_alloc);
+int posix_memalign(void **out, size_t align, size_t size) OVERRIDES(hak_posix_memalign);
+void *memalign(size_t align, size_t size) OVERRIDES(hak_memalign);
+void *valloc(size_t size) OVERRIDES(hak_valloc);
+void *pvalloc(size_t size) OVERRIDES(hak_pvalloc);
+size_t malloc_usable_size(void *p) OVERRIDES(hak_malloc_usable_size);
+#endif

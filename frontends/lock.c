@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/lock.c - one block, one lock. */
+#include "arenas/arena.h"
+#include "backends/emergency.h"
+#include "backends/os.h"
+#include "base/inject.h"
+#include "frontends/frontend.h"
+#include "frontends/slow.h"
+
+/* True while this thread is inside the allocator: seen by a signal handler that interrupts it. */
+static HAK_TLS bool busy;
+
+static _Atomic size_t allocs, frees;
+
+bool
+frontend_enter(void)
+{
+	if (busy)
+		return false;
+	slow_startup();
+	busy = true;
+	HAK_SIGNAL_FENCE();
+	return true;
+}
+
+void
+frontend_leave(void)
+{
+	HAK_SIGNAL_FENCE();
+	busy = false;
+}
+
+void *
+frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
+{
+	void *p;
+
+	*zeroed = false;
+	if (size == 0)
+		size = 1;
+	if (!frontend_enter())
+		return emergency_alloc(size, align);
+	HAK_INJECT(INJECT_SLOW_ALLOC);
+	atomic_fetch_add_explicit(&allocs, 1, memory_order_relaxed);
+	arena_tick(os_now_ms());
+	p = size > MID_MAX || align > TINY_STEP ? slow_alloc_large(size, align, site, zeroed)
+						: slow_alloc_one(sizeclass_of(size), site);
+	frontend_leave();
+	return p;
+}
+
+void
+lock_frontend_free(void *p)
+{
+	if (!p)
+		return;
+	if (HAK_UNLIKELY(!frontend_enter())) {
+		if (emergency_owns(p))
+			emergency_free(p);
+		else
+			emergency_defer(p);
+		return;
+	}
+	HAK_INJECT(INJECT_SLOW_FREE);
+	atomic_fetch_add_explicit(&frees, 1, memory_order_relaxed);
+	slow_free(p);
+	arena_tick(os_now_ms());
+	frontend_leave();
+}
+
+void
+frontend_init(void)
+{
+}
+
+void
+frontend_flush(void)
+{
+}
+
+void
+frontend_totals(struct frontend_totals *out)
+{
+	*out = (struct frontend_totals){
+		.slow_allocs = atomic_load_explicit(&allocs, memory_order_relaxed),
+		.slow_frees = atomic_load_explicit(&frees, memory_order_relaxed),
+	};
+}
+
+void
+frontend_fork_prepare(void)
+{
+}
+
+void
+frontend_fork_parent(void)
+{
+}
+
+void
+frontend_fork_child(void)
+{
+}

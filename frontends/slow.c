@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/slow.c - start, large blocks, and the ways out when there is no memory or no lock. */
+#include "frontends/slow.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "arenas/arena.h"
+#include "backends/emergency.h"
+#include "base/assert.h"
+#include "base/config.h"
+#include "base/lock.h"
+#include "frontends/frontend.h"
+
+static struct lock startup_lock = LOCK_INITIALIZER(RANK_STARTUP);
+static _Atomic bool ready;
+
+static HAK_COLD void
+startup(void)
+{
+	lock_acquire_wait(&startup_lock);
+	if (!atomic_load_explicit(&ready, memory_order_relaxed)) {
+		config_load(environ);
+		backend_init();
+		arena_init();
+		emergency_refill();
+		frontend_init();
+		/* Release pairs with the acquire in slow_startup. */
+		atomic_store_explicit(&ready, true, memory_order_release);
+	}
+	lock_release(&startup_lock);
+}
+
+void
+slow_startup(void)
+{
+	if (HAK_UNLIKELY(!atomic_load_explicit(&ready, memory_order_acquire)))
+		startup();
+}
+
+bool
+slow_reclaim(void)
+{
+	if (lock_fork_is_open())
+		return false;
+	arena_reclaim();
+	return true;
+}
+
+static void *
+try_large(size_t size, size_t align, uintptr_t site, bool *zeroed)
+{
+	unsigned cls = sizeclass_aligned(size, align);
+
+	*zeroed = false;
+	return cls ? arena_take(cls, site, zeroed) : backend_big_alloc(size, align, zeroed);
+}
+
+void *
+slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *zeroed)
+{
+	void *p;
+
+	*zeroed = false;
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	p = try_large(size, align, site, zeroed);
+	if (HAK_LIKELY(p != NULL))
+		return p;
+	if (slow_reclaim())
+		return try_large(size, align, site, zeroed);
+	*zeroed = false;
+	return emergency_alloc(size, align);
+}
+
+void *
+slow_alloc_one(unsigned cls, uintptr_t site)
+{
+	bool zeroed;
+	void *p = arena_take(cls, site, &zeroed);
+
+	if (HAK_LIKELY(p != NULL))
+		return p;
+	if (slow_reclaim())
+		return arena_take(cls, site, &zeroed);
+	return emergency_alloc(sizeclass_size(cls), 1);
+}
+
+void
+slow_free(void *p)
+{
+	unsigned cls;
+
+	if (!p)
+		return;
+	if (HAK_UNLIKELY(emergency_owns(p))) {
+		emergency_free(p);
+		return;
+	}
+	if (backend_owner(p, &cls) != BACKEND_NO_ARENA)
+		arena_give(p);
+	else if (!backend_big_free(p))
+		emergency_defer(p);
+}

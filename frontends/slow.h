@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/slow.h - what the slow paths of all front-ends share: the heap's start, blocks that no
+ * front-end caches, exhausted memory, and the emergency memory. All functions are thread-safe and
+ * preserve errno. */
+#ifndef HAK_FRONTENDS_SLOW_H
+#define HAK_FRONTENDS_SLOW_H
+
+#include "base/compiler.h"
+
+/* The largest alignment that can be asked for. */
+#define MAX_ALIGN ((size_t)1 << 30)
+
+/* Makes the heap ready; cheap when it is. Called first on every slow path. */
+void slow_startup(void);
+/* A block for sizes above MID_MAX, or any size and an alignment above 16 (a power of two). NULL when
+ * memory is exhausted. */
+void *slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *zeroed);
+/* One block of a cached class, from its arena and past every cache. */
+void *slow_alloc_one(unsigned cls, uintptr_t site);
+/* Frees a block past every cache; aborts with a line where p is none. */
+void slow_free(void *p);
+/* After a refill came back empty: gives everything back that is idle, so that one more try may
+ * succeed. False when a fork is why it was empty. */
+bool slow_reclaim(void);
+
+#endif

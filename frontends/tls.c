@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/tls.c - the slow paths of the per-thread freelists; birth and death of caches. */
+#include <pthread.h>
+#include <string.h>
+
+#include "arenas/arena.h"
+#include "backends/emergency.h"
+#include "backends/os.h"
+#include "backends/pages.h"
+#include "base/assert.h"
+#include "base/config.h"
+#include "base/inject.h"
+#include "base/lock.h"
+#include "frontends/frontend.h"
+#include "frontends/slow.h"
+
+/* A full magazine holds about this many bytes, and no more blocks than the second figure. */
+#define MAGAZINE_BYTES 16384
+#define MAGAZINE_MOST 256
+/* A bin starts with magazines of this many bytes, at least one block, at most so many. */
+#define MAGAZINE_FIRST_BYTES 512
+#define MAGAZINE_FIRST 16
+/* By how much all magazines of a process's caches together may have grown, and the bounds of one
+ * cache's share. */
+#define BUDGET_TOTAL ((int64_t)8 << 20)
+#define BUDGET_MOST ((int64_t)1 << 20)
+#define BUDGET_LEAST ((int64_t)64 << 10)
+/* A cache looks at this interval for bins that have not been used for as long. */
+#define CACHE_AGE_MS 100
+
+#define RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
+#define RELAXED_SET(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
+
+/* All bins miss: no heads, no room. Only `room` is ever written, by free's subtraction, and every
+ * thread sets it back; it is never above 0. */
+struct cache hak_empty_cache;
+
+HAK_TLS struct tls hak_tls = {&hak_empty_cache, &hak_empty_cache, NULL, false, false};
+
+static pthread_key_t exit_key;
+static bool have_exit_key;
+
+/* Synchronization: `lock`, but for count, which any thread may read. */
+static struct {
+	struct lock lock;
+	struct cache *live;
+	struct cache *spare; /* of threads that have ended */
+	_Atomic size_t count;
+	size_t slow_allocs, slow_frees; /* of threads that have ended */
+} caches = {.lock = LOCK_INITIALIZER(RANK_CACHES)};
+
+/* True while every live cache's malloc misses: nobody has been on a slow path since. */
+static _Atomic bool all_disarmed;
+
+/* --- entering and leaving the slow path ------------------------------------------------------ */
+
+static void
+enter(void)
+{
+	hak_tls.busy = true;
+	RELAXED_SET(hak_tls.alloc, &hak_empty_cache);
+	RELAXED_SET(hak_tls.free, &hak_empty_cache);
+	HAK_SIGNAL_FENCE();
+}
+
+/* `armed`: the next malloc may hit; else it misses once, and looks at the clock. */
+static void
+leave(struct cache *c, bool armed)
+{
+	HAK_SIGNAL_FENCE();
+	RELAXED_SET(hak_tls.free, c);
+	if (armed) {
+		RELAXED_SET(hak_tls.alloc, c);
+		if (RELAXED(all_disarmed))
+			RELAXED_SET(all_disarmed, false);
+	}
+	hak_tls.busy = false;
+}
+
+/* --- magazines ------------------------------------------------------------------------------- */
+
+static uint32_t
+blocks_of_bytes(size_t bytes, unsigned cls, uint32_t most)
+{
+	size_t n = bytes / sizeclass_size(cls);
+
+	return n < 1 ? 1 : n > most ? most : (uint32_t)n;
+}
+
+static uint32_t
+magazine_most(unsigned cls)
+{
+	return blocks_of_bytes(MAGAZINE_BYTES, cls, MAGAZINE_MOST);
+}
+
+static uint32_t
+magazine_first(unsigned cls)
+{
+	return blocks_of_bytes(MAGAZINE_FIRST_BYTES, cls, MAGAZINE_FIRST);
+}
+
+static uint32_t
+active_count(const struct bin *b)
+{
+	return RELAXED(b->capacity) - (uint32_t)RELAXED(b->room);
+}
+
+/* Both magazines of the bin may hold this many blocks from now on; paid from the budget. */
+static void
+set_capacity(struct cache *c, unsigned cls, uint32_t capacity)
+{
+	struct bin *b = &c->bins[cls];
+	int32_t more = (int32_t)(capacity - RELAXED(b->capacity));
+
+	RELAXED_SET(c->budget, RELAXED(c->budget) - 2 * more * (int64_t)sizeclass_size(cls));
+	RELAXED_SET(b->capacity, capacity);
+	RELAXED_SET(b->room, RELAXED(b->room) + more);
+}
+
+/* Sets the active magazine; it may have been filled by a thread with larger ones. */
+static void
+set_active(struct cache *c, unsigned cls, void *head, uint32_t count)
+{
+	struct bin *b = &c->bins[cls];
+
+	b->head = head;
+	RELAXED_SET(b->room, (int32_t)(RELAXED(b->capacity) - count));
+	if (count > RELAXED(b->capacity))
+		set_capacity(c, cls, count);
+}
+
+static void
+set_spare(struct spare *s, void *head, uint32_t count)
+{
+	s->head = head;
+	RELAXED_SET(s->count, count);
+}
+
+/* Doubles the magazines of a bin that misses, within the class's bound and the cache's budget; the
+ * first size is always granted. */
+static void
+grow_capacity(struct cache *c, unsigned cls)
+{
+	uint32_t old = RELAXED(c->bins[cls].capacity);
+	uint32_t most = magazine_most(cls);
+	uint32_t capacity = old ? old * 2 : magazine_first(cls);
+
+	capacity = capacity > most ? most : capacity;
+	int64_t cost = 2 * ((int64_t)capacity - old) * (int64_t)sizeclass_size(cls);
+	if (capacity > old && (old == 0 || cost <= RELAXED(c->budget)))
+		set_capacity(c, cls, capacity);
+}
+
+/* To the depot when it is worth handing on whole, else, or when it has been idle, to the slabs. */
+static void
+give_magazine(unsigned cls, struct magazine m, bool idle)
+{
+	if (!m.head)
+		return;
+	if (idle || m.count * 2 < magazine_most(cls) || !arena_drain(cls, m))
+		arena_flush(m.head);
+}
+
+/* Empties a bin. */
+static void
+flush_bin(struct cache *c, unsigned cls, bool idle)
+{
+	struct bin *b = &c->bins[cls];
+	struct spare *s = &c->spares[cls];
+	struct magazine active = {b->head, active_count(b)};
+	struct magazine spare = {s->head, RELAXED(s->count)};
+
+	set_active(c, cls, NULL, 0);
+	set_spare(s, NULL, 0);
+	give_magazine(cls, active, idle);
+	give_magazine(cls, spare, idle);
+}
+
+/* Bins that no slow path has used for a while give their blocks back. */
+static void
+age_cache(struct cache *c, uint32_t now_ms)
+{
+	if (now_ms - c->aged_ms < CACHE_AGE_MS)
+		return;
+	c->aged_ms = now_ms;
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		if (now_ms - c->spares[cls].used_ms < CACHE_AGE_MS ||
+			(!c->bins[cls].head && !c->spares[cls].head))
+			continue;
+		flush_bin(c, cls, true);
+		set_capacity(c, cls, magazine_first(cls));
+	}
+}
+
+static void
+tick(struct cache *c, uint32_t now_ms)
+{
+	age_cache(c, now_ms);
+	arena_tick(now_ms);
+}
+
+/* --- birth and death ------------------------------------------------------------------------- */
+
+static int64_t
+budget_share(void)
+{
+	int64_t share = BUDGET_TOTAL / (int64_t)(RELAXED(caches.count) + 1);
+
+	return share > BUDGET_MOST ? BUDGET_MOST : share < BUDGET_LEAST ? BUDGET_LEAST : share;
+}
+
+/* A cache for this thread; NULL when memory is exhausted or a fork holds the list. */
+static HAK_COLD struct cache *
+cache_create(void)
+{
+	struct cache *c = NULL;
+
+	if (!lock_acquire(&caches.lock))
+		return NULL;
+	if (caches.spare) {
+		c = caches.spare;
+		caches.spare = c->next;
+	} else {
+		c = pages_meta_alloc(sizeof(*c));
+	}
+	if (c) {
+		RELAXED_SET(c->budget, budget_share());
+		c->owner = &hak_tls;
+		c->aged_ms = os_now_ms();
+		c->prev = NULL;
+		c->next = caches.live;
+		if (caches.live)
+			caches.live->prev = c;
+		caches.live = c;
+		RELAXED_SET(caches.count, RELAXED(caches.count) + 1);
+		hak_tls.own = c;
+	}
+	lock_release(&caches.lock);
+	return c;
+}
+
+/* Memory has become idle, and the threads it belonged to are gone: the next malloc of each of the
+ * others looks at the clock. */
+static void
+disarm_all_locked(void)
+{
+	if (RELAXED(all_disarmed))
+		return;
+	RELAXED_SET(all_disarmed, true);
+	for (struct cache *c = caches.live; c; c = c->next)
+		RELAXED_SET(c->owner->alloc, &hak_empty_cache);
+}
+
+/* The key's destructor. Destructors that run later may still allocate; their blocks come straight
+ * from the arenas. */
+static void
+thread_exit(void *cache)
+{
+	struct cache *c = cache;
+
+	enter();
+	hak_tls.own = NULL;
+	hak_tls.dead = true;
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		if (cls == BIN_CLASSES / 2)
+			HAK_INJECT(INJECT_CACHE_EXIT);
+		flush_bin(c, cls, false);
+	}
+	lock_acquire_wait(&caches.lock);
+	if (c->next)
+		c->next->prev = c->prev;
+	*(c->prev ? &c->prev->next : &caches.live) = c->next;
+	caches.slow_allocs += RELAXED(c->slow_allocs);
+	caches.slow_frees += RELAXED(c->slow_frees);
+	memset(c, 0, sizeof(*c));
+	c->next = caches.spare;
+	caches.spare = c;
+	RELAXED_SET(caches.count, RELAXED(caches.count) - 1);
+	disarm_all_locked();
+	lock_release(&caches.lock);
+	leave(&hak_empty_cache, true);
+}
+
+void
+frontend_init(void)
+{
+	have_exit_key = pthread_key_create(&exit_key, thread_exit) == 0;
+}
+
+/* This thread's cache, born now if need be; NULL where the thread has to do without. On success
+ * the caller is in the slow path (enter). */
+static struct cache *
+cache_enter(void)
+{
+	struct cache *c = hak_tls.own;
+
+	if (HAK_LIKELY(c != NULL)) {
+		enter();
+		return c;
+	}
+	if (hak_tls.dead)
+		return NULL;
+	slow_startup();
+	enter();
+	c = cache_create();
+	leave(c ? c : &hak_empty_cache, true);
+	if (!c)
+		return NULL;
+	/* May allocate; the cache is there for it. */
+	if (have_exit_key)
+		pthread_setspecific(exit_key, c);
+	enter();
+	return c;
+}
+
+/* --- the slow paths -------------------------------------------------------------------------- */
+
+static void *
+bin_pop(struct bin *b)
+{
+	void *p = b->head;
+
+	b->head = *(void **)p;
+	RELAXED_SET(b->room, RELAXED(b->room) + 1);
+	return p;
+}
+
+/* A block from the bin, refilled as need be. */
+static void *
+alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
+{
+	struct bin *b = &c->bins[cls];
+	struct spare *s = &c->spares[cls];
+
+	s->used_ms = now_ms;
+	if (b->head)
+		return bin_pop(b);
+	if (s->head) {
+		set_active(c, cls, s->head, RELAXED(s->count));
+		set_spare(s, NULL, 0);
+		grow_capacity(c, cls);
+		return bin_pop(b);
+	}
+	set_active(c, cls, NULL, 0);
+	grow_capacity(c, cls);
+	uint32_t capacity = RELAXED(b->capacity);
+	struct magazine m = arena_refill(cls, site, capacity, capacity);
+	if (!m.head && slow_reclaim())
+		m = arena_refill(cls, site, 1, 1);
+	if (!m.head)
+		return lock_fork_is_open() ? emergency_alloc(sizeclass_size(cls), 1) : NULL;
+	set_active(c, cls, m.head, m.count);
+	return bin_pop(b);
+}
+
+/* Without a cache: before there was memory for one, after it was destroyed, or in a signal handler
+ * that interrupted this thread's slow path. */
+static HAK_COLD void *
+alloc_uncached(size_t size, size_t align, uintptr_t site, bool *zeroed)
+{
+	*zeroed = false;
+	if (hak_tls.busy)
+		return emergency_alloc(size, align);
+	slow_startup();
+	enter();
+	void *p = size > MID_MAX || align > TINY_STEP ? slow_alloc_large(size, align, site, zeroed)
+						      : slow_alloc_one(sizeclass_of(size), site);
+	leave(&hak_empty_cache, true);
+	return p;
+}
+
+void *
+frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
+{
+	struct cache *c;
+	void *p;
+
+	if (size == 0)
+		size = 1;
+	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter()))
+		return alloc_uncached(size, align, site, zeroed);
+	uint32_t now_ms = os_now_ms();
+	RELAXED_SET(c->slow_allocs, RELAXED(c->slow_allocs) + 1);
+	HAK_INJECT(INJECT_SLOW_ALLOC);
+	tick(c, now_ms);
+	*zeroed = false;
+	if (size > MID_MAX || align > TINY_STEP)
+		p = slow_alloc_large(size, align, site, zeroed);
+	else
+		p = alloc_cached(c, sizeclass_of(size), site, now_ms);
+	leave(c, true);
+	return p;
+}
+
+bool
+frontend_enter(void)
+{
+	if (hak_tls.busy)
+		return false;
+	slow_startup();
+	enter();
+	return true;
+}
+
+void
+frontend_leave(void)
+{
+	leave(hak_tls.own ? hak_tls.own : &hak_empty_cache, true);
+}
+
+/* Pushes p; the active magazine is full or not. */
+static void
+free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
+{
+	struct bin *b = &c->bins[cls];
+	struct spare *s = &c->spares[cls];
+
+	if (HAK_UNLIKELY(b->head == p))
+		log_fatal("double free of %p", p);
+	s->used_ms = now_ms;
+	/* The fast path took room that there was not. */
+	if (RELAXED(b->room) < 0)
+		RELAXED_SET(b->room, 0);
+	if (RELAXED(b->room) == 0 && RELAXED(b->capacity) == 0)
+		grow_capacity(c, cls);
+	if (RELAXED(b->room) == 0) {
+		struct magazine full = {s->head, RELAXED(s->count)};
+		set_spare(s, b->head, active_count(b));
+		set_active(c, cls, NULL, 0);
+		HAK_INJECT(INJECT_DRAIN);
+		if (full.head) {
+			if (!arena_drain(cls, full))
+				arena_flush(full.head);
+			grow_capacity(c, cls);
+		}
+	}
+	*(void **)p = b->head;
+	b->head = p;
+	RELAXED_SET(b->room, RELAXED(b->room) - 1);
+}
+
+static HAK_COLD void
+free_uncached(void *p)
+{
+	if (hak_tls.busy) {
+		if (emergency_owns(p))
+			emergency_free(p);
+		else
+			emergency_defer(p);
+		return;
+	}
+	enter();
+	slow_free(p);
+	leave(&hak_empty_cache, true);
+}
+
+void
+tls_free_slow(void *p)
+{
+	struct cache *c;
+
+	if (!p)
+		return;
+	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter())) {
+		free_uncached(p);
+		return;
+	}
+	RELAXED_SET(c->slow_frees, RELAXED(c->slow_frees) + 1);
+	HAK_INJECT(INJECT_SLOW_FREE);
+	/* What the fast path took from bins that never have room. */
+	RELAXED_SET(c->bins[0].room, 0);
+	unsigned cls = backend_bin(p) / TINY_STEP;
+	if (RELAXED(hak_empty_cache.bins[cls].room))
+		RELAXED_SET(hak_empty_cache.bins[cls].room, 0);
+	uint32_t now_ms = os_now_ms();
+	if (cls)
+		free_cached(c, cls, p, now_ms);
+	else
+		slow_free(p);
+	tick(c, now_ms);
+	leave(c, false);
+}
+
+/* --- the rest of the contract ---------------------------------------------------------------- */
+
+void
+frontend_flush(void)
+{
+	struct cache *c = hak_tls.own;
+
+	if (!c)
+		return;
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
+		flush_bin(c, cls, true);
+}
+
+void
+frontend_totals(struct frontend_totals *out)
+{
+	lock_acquire_wait(&caches.lock);
+	*out = (struct frontend_totals){.slow_allocs = caches.slow_allocs,
+		.slow_frees = caches.slow_frees};
+	for (struct cache *c = caches.live; c; c = c->next) {
+		out->caches++;
+		out->slow_allocs += RELAXED(c->slow_allocs);
+		out->slow_frees += RELAXED(c->slow_frees);
+		for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+			int64_t n = (int64_t)RELAXED(c->bins[cls].capacity) -
+				    RELAXED(c->bins[cls].room) + RELAXED(c->spares[cls].count);
+			out->cached_bytes += n > 0 ? (size_t)n * sizeclass_size(cls) : 0;
+		}
+	}
+	lock_release(&caches.lock);
+}
+
+void
+frontend_fork_prepare(void)
+{
+	lock_acquire_wait(&caches.lock);
+}
+
+void
+frontend_fork_parent(void)
+{
+	lock_release(&caches.lock);
+}
+
+void
+frontend_fork_child(void)
+{
+	/* The other threads' caches may have been in the middle of a fast path; their blocks stay
+	 * out of reach. */
+	struct cache *own = hak_tls.own;
+
+	caches.live = own;
+	if (own)
+		own->next = own->prev = NULL;
+	RELAXED_SET(caches.count, own ? 1 : 0);
+	lock_reset(&caches.lock);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/tls.h - per-thread freelists: the fast path.
+ *
+ * A thread's cache has a bin for each class of Tiny and L2; a bin is two magazines, active and spare
+ * (Bonwick & Adams, USENIX 2001). The active one is a list of free blocks; `room` counts down what
+ * it may still take, so that "full" is the sign of one subtraction, and a bin that takes nothing (of
+ * class 0, of the empty cache) has no room by the same test.
+ *
+ * A thread reaches its cache by two pointers, one for malloc and one for free. They start out at the
+ * static empty cache, all of whose bins miss, so that the fast path never asks whether there is a
+ * cache. They point there again while the thread is on a slow path, so that a signal handler that
+ * interrupts it there sees no half-changed bin; and malloc's alone does after memory has become
+ * idle, so that the next malloc passes the slow path once and looks at the clock.
+ *
+ * Owner: the thread. Other threads read `room` for the statistics and set hak_tls.alloc to the empty
+ * cache, both relaxed. Invariant: |active| + room == capacity. (cache_audit) */
+#ifndef HAK_FRONTENDS_TLS_H
+#define HAK_FRONTENDS_TLS_H
+
+#include "backends/backend.h"
+#include "backends/pagemap.h"
+#include "base/compiler.h"
+
+#define FRONTEND_NAME "tls"
+
+struct bin {
+	void *head;
+	_Atomic int32_t room;
+	_Atomic uint32_t capacity;
+};
+
+_Static_assert(sizeof(struct bin) == TINY_STEP, "a Tiny bin's offset is its block size");
+
+struct cache {
+	struct bin bins[BIN_CLASSES];
+	struct spare {
+		void *head;
+		_Atomic uint32_t count;
+		uint32_t used_ms; /* when a slow path last used this bin */
+	} spares[BIN_CLASSES];
+	/* The list of caches, under RANK_CACHES. */
+	struct cache *next, *prev;
+	struct tls *owner;
+	/* The owner's; read by others. */
+	_Atomic size_t slow_allocs, slow_frees;
+	_Atomic int64_t budget; /* bytes by which magazines may still grow */
+	uint32_t aged_ms;
+};
+
+struct tls {
+	struct cache *_Atomic alloc;
+	struct cache *_Atomic free;
+	struct cache *own; /* NULL before the first slow path and after thread exit */
+	bool busy;         /* on a slow path */
+	bool dead;         /* the cache was destroyed at thread exit */
+};
+
+extern HAK_TLS struct tls hak_tls HAK_HIDDEN;
+extern struct cache hak_empty_cache HAK_HIDDEN;
+
+void tls_free_slow(void *p) HAK_HIDDEN HAK_NOINLINE;
+
+/* One instruction where the compiler would use three for an atomic: no other thread writes it. True
+ * when there was no room. */
+HAK_INLINE bool
+bin_take_room(struct bin *b)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+	bool none;
+
+	__asm__("subl $1, %0" : "+m"(b->room), "=@ccs"(none));
+	return none;
+#else
+	int32_t room = atomic_load_explicit(&b->room, memory_order_relaxed) - 1;
+
+	atomic_store_explicit(&b->room, room, memory_order_relaxed);
+	return room < 0;
+#endif
+}
+
+HAK_INLINE void
+bin_give_room(struct bin *b)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+	__asm__("addl $1, %0" : "+m"(b->room));
+#else
+	atomic_store_explicit(&b->room,
+		atomic_load_explicit(&b->room, memory_order_relaxed) + 1, memory_order_relaxed);
+#endif
+}
+
+HAK_INLINE struct bin *
+cache_bin_at(struct cache *c, size_t offset)
+{
+	return (struct bin *)((char *)c + offset);
+}
+
+HAK_INLINE void *
+frontend_try_alloc(size_t size)
+{
+	struct cache *c = atomic_load_explicit(&hak_tls.alloc, memory_order_relaxed);
+	size_t offset;
+
+	if (HAK_LIKELY(size <= TINY_MAX))
+		offset = round_up(size, TINY_STEP);
+	else if (HAK_LIKELY(size <= MID_MAX))
+		offset = sizeclass_mid_table[(size - 1) / MID_STEP] * (size_t)TINY_STEP;
+	else
+		return NULL;
+	void *p = cache_bin_at(c, offset)->head;
+	if (HAK_UNLIKELY(!p))
+		return NULL;
+	HAK_FORGET(offset);
+	bin_give_room(cache_bin_at(c, offset));
+	void *next = *(void **)p;
+	HAK_FORGET(offset);
+	cache_bin_at(c, offset)->head = next;
+	return p;
+}
+
+HAK_INLINE void
+frontend_free(void *p)
+{
+	struct cache *c = atomic_load_explicit(&hak_tls.free, memory_order_relaxed);
+	uint16_t bin;
+
+	if (HAK_UNLIKELY(!pagemap_bin(p, &bin))) {
+		tls_free_slow(p);
+		return;
+	}
+	size_t offset = bin;
+	void *head = cache_bin_at(c, offset)->head;
+	HAK_FORGET(offset);
+	/* The cheap half of double-free detection: the block just freed. */
+	if (HAK_UNLIKELY(head == p || bin_take_room(cache_bin_at(c, offset)))) {
+		tls_free_slow(p);
+		return;
+	}
+	HAK_FORGET(offset);
+	cache_bin_at(c, offset)->head = p;
+	*(void **)p = head;
+}
+
+#endif
