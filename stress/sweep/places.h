@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * stress/sweep/places.h - where the sweep's parts are: in the build tree beside the program, or
+ * where `make install` put them. */
+#ifndef HAKMEM_SWEEP_PLACES_H
+#define HAKMEM_SWEEP_PLACES_H
+
+#include <stdbool.h>
+
+struct launch;
+struct usage;
+
+struct places {
+	char *launcher;  /* hakmem-launch */
+	char *programs;  /* directory of the workloads */
+	char *libraries; /* directory of libhakmem-*-*.so */
+	char *libc;      /* the C library that programs get */
+	char *source;    /* directory inside the source tree, NULL where installed */
+	char *temp;      /* scratch directory, removed by places_close */
+	char *out, *err; /* files in it that take a program's output */
+};
+
+/* Fills *p; false with a line on standard error. `programs` replaces the workloads' directory
+ * where it is not NULL. */
+bool places_open(struct places *p, const char *programs);
+void places_close(struct places *p);
+/* A launch with the launcher and output files filled in. */
+struct launch places_launch(const struct places *p, const char *const *argv, double limit_s);
+/* The path of the library that the dynamic linker preloads for `name` (a soname or a path): its
+ * own answer, so that its whole search path counts. NULL where it finds none; to be freed. */
+char *places_resolve(const struct places *p, const char *name);
+/* The path of a program in PATH or the system's own directories; NULL if absent; to be freed. */
+char *places_program(const char *name);
+/* Whether both paths are one file. */
+bool places_same_file(const char *a, const char *b);
+/* The first line that a command prints, or NULL where it fails; to be freed. */
+char *places_ask(const struct places *p, const char *const *argv);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * stress/sweep/sweep.h - the order of a sweep: every workload at every thread count under every
+ * allocator, in turns, so that a noisy minute of the machine falls on all allocators alike. */
+#ifndef HAKMEM_SWEEP_SWEEP_H
+#define HAKMEM_SWEEP_SWEEP_H
+
+#include "stress/sweep/allocators.h"
+#include "stress/sweep/results.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct places;
+struct workload;
+
+/* What is to be done; fixed before the sweep starts. */
+struct plan {
+	const struct places *places;
+	struct allocators allocators;
+	const struct workload **workloads; /* NULL-terminated */
+	int *threads;
+	size_t nthreads;
+	int runs;
+	bool quick;
+	double limit_s;
+	const struct allocator *base;
+	const char *directory; /* for the results */
+	char *environment;     /* of machine_describe */
+};
+
+/* The number of thread counts at which the workload runs, and the i-th of them. */
+size_t plan_cells(const struct plan *plan, const struct workload *w);
+int plan_threads(const struct plan *plan, const struct workload *w, size_t i);
+/* Does it. results.csv is written anew after each cell, so that no end of the sweep loses more
+ * than one cell. False where it was interrupted or the results cannot be written. */
+bool sweep_run(const struct plan *plan, struct results *results);
+
+#endif
