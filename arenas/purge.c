@@ -84,6 +84,10 @@ arena_tick(uint32_t now_ms)
 size_t
 arena_trim(size_t keep)
 {
+	struct backend_totals t = backend_totals();
+
+	if (t.resident + t.used <= keep)
+		return 0;
 	return age(os_now_ms(), 0, 0, keep);
 }
 

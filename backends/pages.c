@@ -59,6 +59,16 @@ set_of(const struct slab *s)
 
 /* --- extents in their bins ------------------------------------------------------------------- */
 
+/* The last page's record leads back to the first, for the neighbour behind. */
+static void
+set_boundary_tag(struct slab *s)
+{
+	if (s->npages > 1) {
+		s[s->npages - 1].kind = SLAB_INTERIOR;
+		s[s->npages - 1].npages = s->npages - 1;
+	}
+}
+
 static void
 extent_insert(struct slab *s)
 {
@@ -68,10 +78,7 @@ extent_insert(struct slab *s)
 
 	s->kind = SLAB_FREE;
 	s->zero = set == CLEAN;
-	if (s->npages > 1) {
-		s[s->npages - 1].kind = SLAB_INTERIOR;
-		s[s->npages - 1].npages = s->npages - 1;
-	}
+	set_boundary_tag(s);
 	s->idle.prev = NULL;
 	s->idle.next = *head;
 	if (*head)
@@ -219,11 +226,7 @@ carve(struct slab *s, size_t npages, size_t align_pages)
 	extent_split(s, npages);
 	s->zero = s->idle.temperature == COLD;
 	s->kind = SLAB_NONE;
-	if (npages > 1) {
-		/* A boundary tag for the neighbour behind. */
-		s[npages - 1].kind = SLAB_INTERIOR;
-		s[npages - 1].npages = (uint32_t)npages - 1;
-	}
+	set_boundary_tag(s);
 	return s;
 }
 
@@ -312,6 +315,7 @@ extend_locked(struct slab *s, size_t more, bool *zeroed)
 	extent_remove(after);
 	extent_split(after, more);
 	s->npages += (uint32_t)more;
+	set_boundary_tag(s);
 	add(&heap.used, more);
 	if (load(&heap.used) > load(&heap.peak))
 		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
@@ -334,11 +338,8 @@ pages_resize(struct slab *s, size_t npages, bool *zeroed)
 		rest->npages = s->npages - (uint32_t)npages;
 		rest->region = s->region;
 		s->npages = (uint32_t)npages;
+		set_boundary_tag(s);
 		free_locked(rest, HOT);
-	}
-	if (ok && s->npages > 1) {
-		s[s->npages - 1].kind = SLAB_INTERIOR;
-		s[s->npages - 1].npages = s->npages - 1;
 	}
 	lock_release(&heap.lock);
 	return ok;

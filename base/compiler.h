@@ -19,6 +19,18 @@
 #define CACHE_LINE 64
 #define HAK_CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
 
+/* A sanitizer has to see every access, so inline assembly gives way to C there. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define HAK_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define HAK_SANITIZED 1
+#endif
+#endif
+#ifndef HAK_SANITIZED
+#define HAK_SANITIZED 0
+#endif
+
 /* The default model would put a call to __tls_get_addr on the fast path. */
 #define HAK_TLS _Thread_local __attribute__((tls_model("initial-exec")))
 

@@ -13,6 +13,7 @@
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "backends/pagemap.h"
+#include "base/assert.h"
 #include "base/config.h"
 #include "frontends/fork.h"
 #include "frontends/frontend.h"
@@ -102,7 +103,11 @@ api_aligned_at(size_t align, size_t size, uintptr_t site)
 		size = 1;
 	if (align <= TINY_STEP)
 		return api_malloc_at(size, site);
-	if (size > PTRDIFF_MAX || align > MAX_ALIGN)
+	if (align > MAX_ALIGN) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (size > PTRDIFF_MAX)
 		return no_memory();
 	unsigned cls = sizeclass_aligned(size, align);
 	/* A block of the class is aligned by itself, whichever size asked for it. */
@@ -127,7 +132,8 @@ hak_posix_memalign(void **out, size_t alignment, size_t size)
 {
 	int saved = errno;
 
-	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
+	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0 ||
+		alignment > MAX_ALIGN)
 		return EINVAL;
 	void *p = api_aligned_at(alignment, size, HAK_SITE());
 	errno = saved;
@@ -142,9 +148,7 @@ hak_memalign(size_t alignment, size_t size)
 {
 	size_t power = TINY_STEP;
 
-	if (alignment > MAX_ALIGN)
-		return no_memory();
-	while (power < alignment)
+	while (power < alignment && power <= MAX_ALIGN)
 		power *= 2;
 	return api_aligned_at(power, size, HAK_SITE());
 }
@@ -218,7 +222,7 @@ realloc_at(void *p, size_t size, uintptr_t site)
 	void *moved;
 
 	if (HAK_UNLIKELY(usable == 0))
-		slow_free(p); /* aborts: p is no block */
+		log_fatal("realloc of %p: not a block of this heap", p);
 	if (usable > LARGE_MAX && size > LARGE_MAX && !emergency_owns(p)) {
 		if (size > PTRDIFF_MAX)
 			return no_memory();

@@ -171,8 +171,9 @@ hak_mallopt(int param, int value)
 		arena_set_limit((unsigned)value);
 		return 1;
 	}
-	if (param == M_TRIM_THRESHOLD && value >= 0) {
-		hak_config.keep = (size_t)value;
+	if (param == M_TRIM_THRESHOLD && value >= -1) {
+		/* -1: nothing is given back. */
+		hak_config.keep = value < 0 ? PTRDIFF_MAX : (size_t)value;
 		return 1;
 	}
 	if (param == M_MMAP_THRESHOLD && value >= LARGE_MAX) {
@@ -204,7 +205,7 @@ mallinfo2(void)
 		.hblks = s.big_count,
 		.hblkhd = s.big_bytes,
 		.fsmblks = s.cached_bytes,
-		.uordblks = s.live_bytes,
+		.uordblks = s.live_bytes - s.big_bytes,
 		.fordblks = s.cached_bytes + s.dirty_bytes,
 		.keepcost = s.dirty_bytes,
 	};

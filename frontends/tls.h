@@ -65,7 +65,7 @@ void tls_free_slow(void *p) HAK_HIDDEN HAK_NOINLINE;
 HAK_INLINE bool
 bin_take_room(struct bin *b)
 {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && !HAK_SANITIZED
 	bool none;
 
 	__asm__("subl $1, %0" : "+m"(b->room), "=@ccs"(none));
@@ -81,7 +81,7 @@ bin_take_room(struct bin *b)
 HAK_INLINE void
 bin_give_room(struct bin *b)
 {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && !HAK_SANITIZED
 	__asm__("addl $1, %0" : "+m"(b->room));
 #else
 	atomic_store_explicit(&b->room,
