@@ -112,7 +112,7 @@ emergency_refill(void)
 		struct slab *s = pages_alloc(SEGMENT_PAGES, 1);
 		if (!s)
 			return;
-		s->kind = SLAB_EMERGENCY;
+		slab_set_kind(s, SLAB_EMERGENCY);
 		pagemap_mark_interior(s);
 		atomic_store_explicit(&segments[i].base, s->base, memory_order_release);
 		return;

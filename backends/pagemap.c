@@ -38,12 +38,12 @@ region_publish(struct region *r, char *base, struct slab *records, size_t npages
 {
 	uint32_t version = RELAXED(r->version);
 
-	/* A seqlock's writer: the fences pair with those in region_snapshot. */
+	/* A seqlock's writer. Each release keeps the odd version before its field and pairs with the
+	 * acquire that reads the field in region_snapshot. */
 	RELAXED_SET(r->version, version + 1);
-	atomic_thread_fence(memory_order_release);
-	RELAXED_SET(r->base, base);
-	RELAXED_SET(r->records, records);
-	RELAXED_SET(r->npages, npages);
+	atomic_store_explicit(&r->base, base, memory_order_release);
+	atomic_store_explicit(&r->records, records, memory_order_release);
+	atomic_store_explicit(&r->npages, npages, memory_order_release);
 	atomic_store_explicit(&r->version, version + 2, memory_order_release);
 }
 
@@ -61,8 +61,9 @@ region_snapshot(const struct region *r)
 
 	do {
 		before = atomic_load_explicit(&r->version, memory_order_acquire);
-		shot = (struct snapshot){RELAXED(r->base), RELAXED(r->records), RELAXED(r->npages)};
-		atomic_thread_fence(memory_order_acquire);
+		shot.base = atomic_load_explicit(&r->base, memory_order_acquire);
+		shot.records = atomic_load_explicit(&r->records, memory_order_acquire);
+		shot.npages = atomic_load_explicit(&r->npages, memory_order_acquire);
 		after = RELAXED(r->version);
 	} while (before != after || (before & 1));
 	return shot;
@@ -152,16 +153,16 @@ pagemap_slab(const void *p)
 	if (!find_region(p, &shot))
 		return NULL;
 	struct slab *s = &shot.records[(size_t)((const char *)p - shot.base) >> PAGE_SHIFT];
-	if (s->kind == SLAB_INTERIOR) {
+	if (slab_kind(s) == SLAB_INTERIOR) {
 		size_t distance = s->npages;
 		if (distance > (size_t)(s - shot.records))
 			return NULL;
 		s -= distance;
 		/* A run that did not mark its later pages leaves old marks behind. */
-		if (s->kind == SLAB_INTERIOR || s->npages <= distance)
+		if (slab_kind(s) == SLAB_INTERIOR || s->npages <= distance)
 			return NULL;
 	}
-	return s->kind == SLAB_NONE || s->kind == SLAB_FREE ? NULL : s;
+	return slab_kind(s) == SLAB_NONE || slab_kind(s) == SLAB_FREE ? NULL : s;
 }
 
 void
@@ -178,8 +179,9 @@ pagemap_set_bin(const struct slab *s, uint16_t bin)
 void
 pagemap_mark_interior(struct slab *s)
 {
-	for (uint32_t i = 1; i < s->npages; i++) {
-		s[i].kind = SLAB_INTERIOR;
+	/* The last one is a boundary tag of the page heap's. */
+	for (uint32_t i = 1; i + 1 < s->npages; i++) {
+		slab_set_kind(&s[i], SLAB_INTERIOR);
 		s[i].npages = i;
 	}
 }
@@ -192,7 +194,7 @@ pagemap_before(const struct slab *s)
 	if (s == records)
 		return NULL;
 	struct slab *before = &records[s - records - 1];
-	return before->kind == SLAB_INTERIOR ? before - before->npages : before;
+	return slab_kind(before) == SLAB_INTERIOR ? before - before->npages : before;
 }
 
 struct slab *
@@ -249,7 +251,7 @@ region_grow(struct region *r, size_t pages)
 	if (!base || pages > r->max_pages - old || !region_commit(r, pages))
 		return NULL;
 	struct slab *s = &records[old];
-	s->kind = SLAB_NONE;
+	slab_set_kind(s, SLAB_NONE);
 	s->zero = true;
 	s->region = (uint8_t)(r - regions);
 	s->npages = (uint32_t)pages;

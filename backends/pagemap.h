@@ -45,7 +45,9 @@ enum slab_kind {
 
 /* The record of a run of pages. Fields: fixed at birth unless said otherwise. */
 struct slab {
-	uint8_t kind;
+	/* Written by the run's owner, read by neighbours under the pages lock, who only ask whether it
+	 * is a free extent: relaxed. */
+	_Atomic uint8_t kind;
 	uint8_t cls;
 	uint8_t region;
 	bool zero;       /* the pages were zero at birth; free extents: they are now (pages lock) */
@@ -80,6 +82,18 @@ struct slab {
 } HAK_CACHE_ALIGNED;
 
 _Static_assert(sizeof(struct slab) == CACHE_LINE, "a slab record is one cache line");
+
+HAK_INLINE enum slab_kind
+slab_kind(const struct slab *s)
+{
+	return (enum slab_kind)atomic_load_explicit(&s->kind, memory_order_relaxed);
+}
+
+HAK_INLINE void
+slab_set_kind(struct slab *s, enum slab_kind kind)
+{
+	atomic_store_explicit(&s->kind, (uint8_t)kind, memory_order_relaxed);
+}
 
 /* What the fast path reads. `last` is the address before the primary region's base, and `negated`
  * is minus the bytes below its frontier: for an address p in the heap, last - p is in

@@ -64,7 +64,7 @@ static void
 set_boundary_tag(struct slab *s)
 {
 	if (s->npages > 1) {
-		s[s->npages - 1].kind = SLAB_INTERIOR;
+		slab_set_kind(&s[s->npages - 1], SLAB_INTERIOR);
 		s[s->npages - 1].npages = s->npages - 1;
 	}
 }
@@ -76,7 +76,7 @@ extent_insert(struct slab *s)
 	unsigned bin = bin_of(s->npages);
 	struct slab **head = &heap.bins[set][bin];
 
-	s->kind = SLAB_FREE;
+	slab_set_kind(s, SLAB_FREE);
 	s->zero = set == CLEAN;
 	set_boundary_tag(s);
 	s->idle.prev = NULL;
@@ -111,7 +111,7 @@ extent_remove(struct slab *s)
 		s->idle.next->idle.prev = s->idle.prev;
 	if (!heap.bins[set][bin])
 		heap.nonempty[set][bin / 64] &= ~((uint64_t)1 << (bin % 64));
-	s->kind = SLAB_NONE;
+	slab_set_kind(s, SLAB_NONE);
 	if (set == CLEAN)
 		return;
 	*(s->idle.older ? &s->idle.older->idle.newer : &heap.oldest) = s->idle.newer;
@@ -130,7 +130,7 @@ extent_join(struct slab *a, struct slab *b)
 	if (b->idle.temperature < a->idle.temperature)
 		a->idle.temperature = b->idle.temperature;
 	a->npages += b->npages;
-	b->kind = SLAB_NONE;
+	slab_set_kind(b, SLAB_NONE);
 }
 
 /* Makes s, which is in no list, a free extent joined with its neighbours of the same set. */
@@ -140,12 +140,12 @@ extent_release(struct slab *s)
 	struct slab *before = pagemap_before(s);
 	struct slab *after = pagemap_after(s);
 
-	if (before && before->kind == SLAB_FREE && set_of(before) == set_of(s)) {
+	if (before && slab_kind(before) == SLAB_FREE && set_of(before) == set_of(s)) {
 		extent_remove(before);
 		extent_join(before, s);
 		s = before;
 	}
-	if (after && after->kind == SLAB_FREE && set_of(after) == set_of(s)) {
+	if (after && slab_kind(after) == SLAB_FREE && set_of(after) == set_of(s)) {
 		extent_remove(after);
 		extent_join(s, after);
 	}
@@ -225,7 +225,7 @@ carve(struct slab *s, size_t npages, size_t align_pages)
 	}
 	extent_split(s, npages);
 	s->zero = s->idle.temperature == COLD;
-	s->kind = SLAB_NONE;
+	slab_set_kind(s, SLAB_NONE);
 	set_boundary_tag(s);
 	return s;
 }
@@ -309,7 +309,7 @@ extend_locked(struct slab *s, size_t more, bool *zeroed)
 {
 	struct slab *after = pagemap_after(s);
 
-	if (!after || after->kind != SLAB_FREE || after->npages < more)
+	if (!after || slab_kind(after) != SLAB_FREE || after->npages < more)
 		return false;
 	*zeroed = after->zero;
 	extent_remove(after);
@@ -478,9 +478,9 @@ pages_audit(void)
 			HAK_CHECK(marked == (heap.bins[set][bin] != NULL));
 			for (struct slab *s = heap.bins[set][bin]; s; s = s->idle.next) {
 				struct slab *after = pagemap_after(s);
-				HAK_CHECK(s->kind == SLAB_FREE && bin_of(s->npages) == bin);
+				HAK_CHECK(slab_kind(s) == SLAB_FREE && bin_of(s->npages) == bin);
 				HAK_CHECK((int)set_of(s) == set);
-				HAK_CHECK(!after || after->kind != SLAB_FREE ||
+				HAK_CHECK(!after || slab_kind(after) != SLAB_FREE ||
 					  (int)set_of(after) != set);
 				HAK_CHECK(!after || pagemap_before(after) == s);
 				resident += set == RESIDENT ? s->npages : 0;

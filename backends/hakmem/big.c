@@ -68,7 +68,7 @@ cache_evict(void)
 	struct slab *s = big.slots[oldest];
 	big.slots[oldest] = NULL;
 	count(&big.cached, (size_t)0 - bytes_of(s));
-	s->kind = SLAB_NONE;
+	slab_set_kind(s, SLAB_NONE);
 	return s;
 }
 
@@ -82,7 +82,7 @@ cache_put(struct slab *s)
 	for (int i = 0; i < CACHE_SLOTS; i++) {
 		if (big.slots[i])
 			continue;
-		s->kind = SLAB_BIG_CACHED;
+		slab_set_kind(s, SLAB_BIG_CACHED);
 		s->since_ms = os_now_ms();
 		big.slots[i] = s;
 		count(&big.cached, bytes_of(s));
@@ -111,7 +111,7 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 			return NULL;
 		*zeroed = s->zero;
 	}
-	s->kind = SLAB_BIG;
+	slab_set_kind(s, SLAB_BIG);
 	s->cls = 0;
 	count(&big.live, bytes_of(s));
 	count(&big.count, 1);
@@ -139,7 +139,7 @@ big_free(struct slab *s)
 			HAK_CHECK(pages_free(evicted, false));
 		}
 		if (!put) {
-			s->kind = SLAB_NONE;
+			slab_set_kind(s, SLAB_NONE);
 			HAK_CHECK(pages_free(s, false));
 		}
 		lock_release(&big.lock);
@@ -159,15 +159,15 @@ big_move(struct slab *s, size_t npages)
 		return NULL;
 	if (!os_move(s->base, to->base, bytes_of(s))) {
 		if (!pages_free(to, to->zero))
-			to->kind = SLAB_BIG; /* a fork: the run is lost, the block is not */
+			slab_set_kind(to, SLAB_BIG); /* a fork: the run is lost, the block is not */
 		return NULL;
 	}
-	to->kind = SLAB_BIG;
+	slab_set_kind(to, SLAB_BIG);
 	to->cls = 0;
 	count(&big.live, bytes_of(to) - bytes_of(s));
-	s->kind = SLAB_NONE;
+	slab_set_kind(s, SLAB_NONE);
 	if (!pages_free(s, true))
-		s->kind = SLAB_BIG;
+		slab_set_kind(s, SLAB_BIG);
 	return to->base;
 }
 
@@ -199,14 +199,14 @@ big_age(uint32_t now_ms, uint32_t cold_ms)
 		if (s && (int32_t)(now_ms - s->since_ms) >= (int32_t)cold_ms) {
 			big.slots[i] = NULL;
 			count(&big.cached, (size_t)0 - bytes_of(s));
-			s->kind = SLAB_NONE;
+			slab_set_kind(s, SLAB_NONE);
 		} else {
 			s = NULL;
 		}
 		lock_release(&big.lock);
 		/* In the window of a fork the run stays out of reach for good; the child's loss. */
 		if (s && !pages_free(s, pages_purge_run(s)))
-			s->kind = SLAB_BIG;
+			slab_set_kind(s, SLAB_BIG);
 	}
 }
 

@@ -45,9 +45,9 @@ backend_return(struct backend_arena *a, void *p)
 	struct slab_list *list = &a->lists[s->cls];
 
 	HAK_ASSERT(s->arena == a->index);
-	if (s->kind == SLAB_TINY)
+	if (slab_kind(s) == SLAB_TINY)
 		tiny_return(list, s, p);
-	else if (s->kind == SLAB_MID)
+	else if (slab_kind(s) == SLAB_MID)
 		mid_return(list, s, p);
 	else
 		large_return(list, s, p, os_now_ms());
@@ -75,7 +75,7 @@ backend_owner(const void *p, unsigned *cls)
 	*cls = 0;
 	if (!s)
 		log_fatal("free of %p: not a block of this heap", p);
-	switch (s->kind) {
+	switch (slab_kind(s)) {
 	case SLAB_TINY:
 	case SLAB_MID:
 	case SLAB_LARGE:
@@ -114,7 +114,7 @@ backend_bin(const void *p)
 {
 	const struct slab *s = pagemap_slab(p);
 
-	return s && (s->kind == SLAB_TINY || s->kind == SLAB_MID) ? (uint16_t)(s->cls * TINY_STEP)
+	return s && (slab_kind(s) == SLAB_TINY || slab_kind(s) == SLAB_MID) ? (uint16_t)(s->cls * TINY_STEP)
 								   : 0;
 }
 
@@ -125,7 +125,7 @@ backend_usable(const void *p)
 
 	if (!s)
 		return 0;
-	return s->kind == SLAB_BIG ? s->npages * PAGE_BYTES : sizeclass_size(s->cls);
+	return slab_kind(s) == SLAB_BIG ? s->npages * PAGE_BYTES : sizeclass_size(s->cls);
 }
 
 void

@@ -33,7 +33,7 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 
 	if (!s)
 		return NULL;
-	s->kind = (uint8_t)kind;
+	slab_set_kind(s, kind);
 	s->cls = (uint8_t)cls;
 	s->arena = arena;
 	s->state = SLAB_PARTIAL;
@@ -57,9 +57,9 @@ slab_death(struct slab_list *list, struct slab *s)
 	HAK_ASSERT(slab_is_empty(s));
 	list_remove(list, s);
 	list->count--;
-	if (s->kind != SLAB_LARGE)
+	if (slab_kind(s) != SLAB_LARGE)
 		pagemap_set_bin(s, 0);
-	s->kind = SLAB_NONE;
+	slab_set_kind(s, SLAB_NONE);
 	/* The arena's lock is held, so no fork holds the page heap's. */
 	bool freed = pages_free(s, false);
 	HAK_CHECK(freed);
@@ -107,7 +107,7 @@ slab_audit(const struct slab_list *list, enum slab_kind kind)
 	for (const struct slab *s = list->head; s; prev = s, s = s->cut.next) {
 		uint32_t n = 0;
 
-		HAK_CHECK(s->kind == kind && s->cut.prev == prev && s->state != SLAB_FULL);
+		HAK_CHECK(slab_kind(s) == kind && s->cut.prev == prev && s->state != SLAB_FULL);
 		HAK_CHECK(s->cut.fresh <= slab_capacity(s) && !slab_is_full(s));
 		if (kind == SLAB_TINY)
 			for (void *p = s->cut.free.list; p; p = *(void **)p, n++)
