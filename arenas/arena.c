@@ -251,29 +251,23 @@ arena_drain(unsigned cls, struct magazine m)
 void
 arena_flush(void *list)
 {
-	struct arena *held = NULL;
+	uint32_t now_ms = os_now_ms();
 	unsigned cls;
 
 	while (list) {
-		void *p = list;
-		list = *(void **)p;
-		uint16_t owner = backend_owner(p, &cls);
+		uint16_t owner = backend_owner(list, &cls);
 		if (HAK_UNLIKELY(owner == BACKEND_NO_ARENA))
-			log_fatal("corrupt heap: %p on a free list", p);
-		if (!held || held->index != owner) {
-			if (held)
-				lock_release(&held->lock);
-			held = arena_at(owner);
-			if (!arena_lock(held)) {
-				held = NULL;
-				emergency_defer(p);
-				continue;
-			}
+			log_fatal("corrupt heap: %p on a free list", list);
+		struct arena *a = arena_at(owner);
+		if (arena_lock(a)) {
+			list = backend_return(&a->backend, list, now_ms);
+			lock_release(&a->lock);
+		} else {
+			void *p = list;
+			list = *(void **)p;
+			emergency_defer(p);
 		}
-		backend_return(&held->backend, p);
 	}
-	if (held)
-		lock_release(&held->lock);
 }
 
 void

@@ -78,11 +78,12 @@ uint32_t backend_refill(
 	struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most, struct batch *b);
 /* True where a refill of the class would have to map a new slab. */
 bool backend_dry(const struct backend_arena *a, unsigned cls);
-/* Takes one block of any class back into its slab. */
-void backend_return(struct backend_arena *a, void *p);
+/* Takes blocks, linked through their first words, back into their slabs, up to the first that is
+ * another arena's; returns what is left of the list. */
+void *backend_return(struct backend_arena *a, void *list, uint32_t now_ms);
 /* One block of any class. *zeroed tells whether it reads as zero. */
 void *backend_take(struct backend_arena *a, unsigned cls, bool *zeroed);
-/* The index of the arena whose lock backend_return(p) needs; *cls gets the block's class. Aborts
+/* The index of the arena whose lock backend_return needs for p; *cls gets the block's class. Aborts
  * with a line when p is the start of no block (as far as the slab's record can tell). */
 uint16_t backend_owner(const void *p, unsigned *cls);
 /* A run of its own, for sizes above LARGE_MAX and alignments that no class has. */

@@ -12,7 +12,7 @@
 #define MAX_GROWTH_PAGES ((size_t)64 << 20 >> PAGE_SHIFT)
 #define META_CHUNK ((size_t)256 << 10)
 
-struct heap_bounds hak_heap = {0, 0};
+struct heap_bounds hak_heap;
 
 struct region {
 	/* Odd while the three fields below change (pages lock); a reader that saw it change reads
@@ -115,8 +115,10 @@ pagemap_init(void)
 		if (region_reserve(&regions[0], size / PAGE_BYTES, CHUNK_BYTES))
 			break;
 	atomic_store_explicit(&region_count, 1, memory_order_release);
-	if (RELAXED(regions[0].base))
+	if (RELAXED(regions[0].base)) {
+		hak_heap.records = RELAXED(regions[0].records);
 		RELAXED_SET(hak_heap.last, (uintptr_t)RELAXED(regions[0].base) - 1);
+	}
 }
 
 /* --- look-up --------------------------------------------------------------------------------- */
@@ -146,7 +148,7 @@ pagemap_contains(const void *p)
 }
 
 struct slab *
-pagemap_slab(const void *p)
+pagemap_slab_slow(const void *p)
 {
 	struct snapshot shot;
 
@@ -162,7 +164,7 @@ pagemap_slab(const void *p)
 		if (slab_kind(s) == SLAB_INTERIOR || s->npages <= distance)
 			return NULL;
 	}
-	return slab_kind(s) == SLAB_NONE || slab_kind(s) == SLAB_FREE ? NULL : s;
+	return slab_kind(s) > SLAB_FREE ? s : NULL;
 }
 
 void

@@ -34,7 +34,7 @@
 enum slab_kind {
 	SLAB_NONE,      /* beyond the frontier, or inside a run that never marked it */
 	SLAB_INTERIOR,  /* npages is the distance back to the first page's record */
-	SLAB_FREE,      /* first or last page of a free extent */
+	SLAB_FREE,      /* first page of a free extent; the kinds below are runs in use */
 	SLAB_TINY,      /* cut into blocks, free ones in a list through the blocks */
 	SLAB_MID,       /* cut into blocks, free ones in a bitmap; cached by front-ends */
 	SLAB_LARGE,     /* the same, not cached by front-ends */
@@ -103,6 +103,7 @@ slab_set_kind(struct slab *s, enum slab_kind kind)
 struct heap_bounds {
 	_Atomic uintptr_t last;
 	_Atomic uintptr_t negated;
+	struct slab *records; /* the primary's; fixed at start */
 };
 
 extern struct heap_bounds hak_heap HAK_HIDDEN;
@@ -121,9 +122,25 @@ pagemap_bin(const void *p, uint16_t *bin)
 	return true;
 }
 
+/* pagemap_slab where it takes more than one look. */
+struct slab *pagemap_slab_slow(const void *p) HAK_HIDDEN;
+
 /* The record of the run that p lies in, from whichever region; NULL where p is not in the heap or
  * in no run. Any thread; the answer stays true while the caller owns a block of the run. */
-struct slab *pagemap_slab(const void *p);
+HAK_INLINE struct slab *
+pagemap_slab(const void *p)
+{
+	uintptr_t last = atomic_load_explicit(&hak_heap.last, memory_order_relaxed);
+	uintptr_t negated = atomic_load_explicit(&hak_heap.negated, memory_order_relaxed);
+	uintptr_t back = last - (uintptr_t)p;
+
+	if (HAK_LIKELY(back >= negated)) {
+		struct slab *s = &hak_heap.records[((uintptr_t)p - last - 1) >> PAGE_SHIFT];
+		if (HAK_LIKELY(slab_kind(s) > SLAB_FREE))
+			return s;
+	}
+	return pagemap_slab_slow(p);
+}
 
 /* True where p lies below a region's frontier. */
 bool pagemap_contains(const void *p);

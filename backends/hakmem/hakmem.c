@@ -38,19 +38,34 @@ backend_dry(const struct backend_arena *a, unsigned cls)
 	return a->lists[cls].head == NULL;
 }
 
-void
-backend_return(struct backend_arena *a, void *p)
+/* The slab of a block on a free list; lists that the program has written into end here. */
+static struct slab *
+slab_of_free(const void *p)
 {
 	struct slab *s = pagemap_slab(p);
-	struct slab_list *list = &a->lists[s->cls];
 
-	HAK_ASSERT(s->arena == a->index);
-	if (slab_kind(s) == SLAB_TINY)
-		tiny_return(list, s, p);
-	else if (slab_kind(s) == SLAB_MID)
-		mid_return(list, s, p);
-	else
-		large_return(list, s, p, os_now_ms());
+	if (HAK_UNLIKELY(!s || slab_kind(s) < SLAB_TINY || slab_kind(s) > SLAB_LARGE))
+		log_fatal("corrupt heap: %p on a free list is no block", p);
+	return s;
+}
+
+void *
+backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
+{
+	while (list) {
+		void *p = list;
+		struct slab *s = slab_of_free(p);
+		if (s->arena != a->index)
+			break;
+		list = *(void **)p;
+		if (slab_kind(s) == SLAB_TINY)
+			tiny_return(&a->lists[s->cls], s, p);
+		else if (slab_kind(s) == SLAB_MID)
+			mid_return(&a->lists[s->cls], s, p);
+		else
+			large_return(&a->lists[s->cls], s, p, now_ms);
+	}
+	return list;
 }
 
 void *
