@@ -11,7 +11,7 @@
 #include "base/inject.h"
 #include "base/lock.h"
 
-/* What a depot may hold before blocks go on to their slabs. */
+/* What an arena's depots may hold together before blocks go on to their slabs. */
 #define DEPOT_BYTES ((size_t)1 << 20)
 /* Contended acquisitions since the last doubling that bring the next. */
 #define CONTENTION_STEP 64
@@ -149,6 +149,7 @@ pop_magazine(struct arena *a, unsigned cls, uint32_t now_ms)
 	struct depot *d = &a->depots[cls];
 	struct magazine m = depot_pop(d, now_ms);
 
+	a->depot_bytes -= m.count * sizeclass_size(cls);
 	if (m.head && !d->top)
 		depot_note(cls, a, d);
 	return m;
@@ -235,13 +236,14 @@ arena_drain(unsigned cls, struct magazine m)
 		return false;
 	struct depot *d = &a->depots[cls];
 	a->drains++;
-	if ((d->blocks + m.count) * sizeclass_size(cls) > DEPOT_BYTES &&
-		m.count * sizeclass_size(cls) < DEPOT_BYTES && d->top) {
+	size_t bytes = m.count * sizeclass_size(cls);
+	if (a->depot_bytes + bytes > DEPOT_BYTES) {
 		lock_release(&a->lock);
 		arena_flush(m.head);
 		return true;
 	}
 	depot_push(d, m, now_ms);
+	a->depot_bytes += bytes;
 	if (d->blocks == m.count)
 		depot_note(cls, a, d);
 	lock_release(&a->lock);
@@ -291,8 +293,7 @@ arena_totals(void)
 		if (!a)
 			continue;
 		lock_acquire_wait(&a->lock);
-		for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
-			t.depot_bytes += a->depots[cls].blocks * sizeclass_size(cls);
+		t.depot_bytes += a->depot_bytes;
 		t.handed_out += backend_arena_live(&a->backend);
 		t.refills += a->refills;
 		t.drains += a->drains;
@@ -309,9 +310,13 @@ arena_audit(void)
 		struct arena *a = arena_at(i);
 		if (!a)
 			continue;
+		size_t depot_bytes = 0;
 		lock_acquire_wait(&a->lock);
-		for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
+		for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
 			depot_audit(&a->depots[cls]);
+			depot_bytes += a->depots[cls].blocks * sizeclass_size(cls);
+		}
+		HAK_CHECK(depot_bytes == a->depot_bytes);
 		backend_audit(&a->backend);
 		lock_release(&a->lock);
 	}

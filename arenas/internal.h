@@ -11,6 +11,7 @@ struct arena {
 	unsigned index; /* fixed at birth */
 	/* All below: the lock. */
 	size_t refills, drains, borrowed;
+	size_t depot_bytes; /* in all depots */
 	struct depot depots[BIN_CLASSES];
 	struct backend_arena backend;
 } HAK_CACHE_ALIGNED;

@@ -31,6 +31,7 @@ idle_blocks(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
 				tail = *(void **)tail;
 			*(void **)tail = list;
 			list = m.head;
+			a->depot_bytes -= m.count * sizeclass_size(cls);
 		}
 		atomic_fetch_and_explicit(&hak_arenas.nonempty[cls], ~((uint64_t)1 << a->index),
 			memory_order_relaxed);

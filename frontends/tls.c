@@ -25,6 +25,8 @@
 #define BUDGET_TOTAL ((int64_t)8 << 20)
 #define BUDGET_MOST ((int64_t)1 << 20)
 #define BUDGET_LEAST ((int64_t)64 << 10)
+/* After a thread has freed this much without a refill, its next malloc looks at the clock. */
+#define FREED_BYTES 65536
 /* A cache looks at this interval for bins that have not been used for as long. */
 #define CACHE_AGE_MS 100
 
@@ -333,8 +335,10 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	struct spare *s = &c->spares[cls];
 
 	s->used_ms = now_ms;
-	if (b->head)
+	if (b->head) {
+		c->freed_bytes = 0;
 		return bin_pop(b);
+	}
 	if (s->head) {
 		set_active(c, cls, s->head, RELAXED(s->count));
 		set_spare(s, NULL, 0);
@@ -344,6 +348,7 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	set_active(c, cls, NULL, 0);
 	grow_capacity(c, cls);
 	uint32_t capacity = RELAXED(b->capacity);
+	c->freed_bytes = 0;
 	struct magazine m = arena_refill(cls, site, capacity, capacity);
 	if (!m.head && slow_reclaim())
 		m = arena_refill(cls, site, 1, 1);
@@ -429,6 +434,7 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 		set_active(c, cls, NULL, 0);
 		HAK_INJECT(INJECT_DRAIN);
 		if (full.head) {
+			c->freed_bytes += full.count * sizeclass_size(cls);
 			if (!arena_drain(cls, full))
 				arena_flush(full.head);
 			grow_capacity(c, cls);
@@ -473,12 +479,14 @@ tls_free_slow(void *p)
 	if (RELAXED(hak_empty_cache.bins[cls].room))
 		RELAXED_SET(hak_empty_cache.bins[cls].room, 0);
 	uint32_t now_ms = os_now_ms();
-	if (cls)
+	if (cls) {
 		free_cached(c, cls, p, now_ms);
-	else
+	} else {
+		c->freed_bytes += FREED_BYTES;
 		slow_free(p);
+	}
 	tick(c, now_ms);
-	leave(c, false);
+	leave(c, c->freed_bytes < FREED_BYTES);
 }
 
 /* --- the rest of the contract ---------------------------------------------------------------- */
