@@ -265,9 +265,9 @@ arena_flush(void *list)
 			list = backend_return(&a->backend, list, now_ms);
 			lock_release(&a->lock);
 		} else {
-			void *p = list;
-			list = *(void **)p;
-			emergency_defer(p);
+			/* A fork; waiting for it block by block would take for ever. */
+			emergency_defer(list);
+			return;
 		}
 	}
 }

@@ -33,9 +33,11 @@ struct magazine arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32
 /* Takes a magazine of blocks of one class, all in whichever arenas they belong to. False when a
  * fork holds the lock; the caller keeps it. */
 bool arena_drain(unsigned cls, struct magazine m);
-/* Takes blocks of any classes, linked through their first words, back into their slabs. What it
- * could not take, since a fork holds locks, is put aside (emergency.h). */
+/* Takes blocks of any classes of any arenas, linked through their first words, back into their slabs.
+ * What it could not take, since a fork holds locks, is put aside (emergency.h). */
 void arena_flush(void *list);
+/* Frees what was put aside. */
+void arena_flush_deferred(void);
 /* One block of any class, bypassing the depots; NULL when memory is exhausted. *zeroed tells whether
  * it reads as zero. */
 void *arena_take(unsigned cls, uintptr_t site, bool *zeroed);

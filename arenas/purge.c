@@ -40,12 +40,32 @@ idle_blocks(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
 	return list;
 }
 
+void
+arena_flush_deferred(void)
+{
+	void *list = emergency_take_deferred();
+	unsigned cls;
+
+	while (list) {
+		void *p = list;
+		if (lock_fork_is_open()) {
+			emergency_defer(list);
+			return;
+		}
+		list = *(void **)p;
+		if (backend_owner(p, &cls) != BACKEND_NO_ARENA)
+			arena_give(p);
+		else if (!backend_big_free(p))
+			emergency_defer_one(p);
+	}
+}
+
 static size_t
 age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 {
 	size_t before = backend_totals().purged;
 
-	arena_flush(emergency_take_deferred());
+	arena_flush_deferred();
 	for (unsigned i = 0; i < MAX_ARENAS; i++) {
 		struct arena *a = arena_at(i);
 		if (!a)
@@ -69,7 +89,7 @@ arena_tick(uint32_t now_ms)
 
 	if (active != now_ms)
 		atomic_store_explicit(&last_active_ms, now_ms, memory_order_relaxed);
-	if (now_ms - last < ARENA_TICK_MS)
+	if (now_ms - last < ARENA_TICK_MS || lock_fork_is_open())
 		return;
 	/* One thread does it; the others have work of their own. */
 	if (!atomic_compare_exchange_strong_explicit(

@@ -2,11 +2,13 @@
  * backends/emergency.c - lock-free segments and the list of blocks put aside. */
 #include "backends/emergency.h"
 
+#include "backends/os.h"
 #include "backends/pages.h"
 
 #define SEGMENT_PAGES 16
 #define SEGMENT_BYTES (SEGMENT_PAGES * PAGE_BYTES)
 #define SEGMENTS 8
+#define MAPPINGS 16
 #define HEADER 16
 
 /* A segment's state: bytes used in the upper half, live blocks in the lower. */
@@ -28,6 +30,16 @@ static struct {
 	char *_Atomic base;
 	_Atomic uint64_t state;
 } segments[SEGMENTS];
+
+/* Blocks with a mapping of their own. A slot is claimed by compare-and-swap, filled, and published by
+ * its block's address; only the owner of the block looks at the rest. */
+static struct {
+	_Atomic uintptr_t block; /* 0 free, CLAIMED, or the address */
+	char *base;
+	size_t size;
+} mappings[MAPPINGS];
+
+#define CLAIMED 1
 
 static void *_Atomic deferred;
 
@@ -53,12 +65,59 @@ segment_cut(unsigned i, size_t size, size_t align)
 	return (void *)start;
 }
 
+static void *
+mapping_fill(unsigned i, size_t size, size_t align)
+{
+	size_t page = os_page_size();
+
+	align = align > page ? align : page;
+	size = round_up(size, page);
+	char *base = os_reserve(size, align);
+	if (!base)
+		return NULL;
+	if (!os_commit(base, size)) {
+		os_release(base, size);
+		return NULL;
+	}
+	mappings[i].base = base;
+	mappings[i].size = size;
+	return base;
+}
+
+static void *
+mapping_create(size_t size, size_t align)
+{
+	if (size > PTRDIFF_MAX - PAGE_BYTES)
+		return NULL;
+	for (unsigned i = 0; i < MAPPINGS; i++) {
+		uintptr_t none = 0;
+		if (!atomic_compare_exchange_strong_explicit(&mappings[i].block, &none, CLAIMED,
+			    memory_order_acquire, memory_order_relaxed))
+			continue;
+		void *p = mapping_fill(i, size, align);
+		/* Release pairs with the acquire above: whoever claims the slot next. */
+		atomic_store_explicit(&mappings[i].block, (uintptr_t)p, memory_order_release);
+		return p;
+	}
+	return NULL;
+}
+
+/* The slot of block p; -1 when it is none. */
+static int
+mapping_of(const void *p)
+{
+	for (int i = 0; i < MAPPINGS; i++)
+		if (atomic_load_explicit(&mappings[i].block, memory_order_relaxed) == (uintptr_t)p)
+			return i;
+	return -1;
+}
+
 void *
 emergency_alloc(size_t size, size_t align)
 {
 	align = align < HEADER ? HEADER : align;
 	if (size > SEGMENT_BYTES / 2 || align > SEGMENT_BYTES / 4)
-		return NULL;
+		return mapping_create(size, align);
 	size = round_up(size ? size : 1, HEADER);
 	for (unsigned i = 0; i < SEGMENTS; i++) {
 		void *p = segment_cut(i, size, align);
@@ -71,24 +130,22 @@ emergency_alloc(size_t size, size_t align)
 bool
 emergency_owns(const void *p)
 {
-	for (unsigned i = 0; i < SEGMENTS; i++) {
-		char *base = atomic_load_explicit(&segments[i].base, memory_order_acquire);
-		if (base && (size_t)((const char *)p - base) < SEGMENT_BYTES)
-			return true;
-	}
-	return false;
+	const struct slab *s = pagemap_slab(p);
+
+	return s ? slab_kind(s) == SLAB_EMERGENCY : p && mapping_of(p) >= 0;
 }
 
 size_t
 emergency_usable(const void *p)
 {
-	return ((const struct header *)p - 1)->size;
+	int i = mapping_of(p);
+
+	return i < 0 ? ((const struct header *)p - 1)->size : mappings[i].size;
 }
 
-void
-emergency_free(void *p)
+static void
+segment_release(unsigned i)
 {
-	unsigned i = ((struct header *)p - 1)->segment;
 	uint64_t state = atomic_load_explicit(&segments[i].state, memory_order_relaxed);
 	uint64_t after;
 
@@ -97,6 +154,19 @@ emergency_free(void *p)
 		after = STATE_LIVE(state) == 1 ? 0 : state - 1;
 	} while (!atomic_compare_exchange_weak_explicit(&segments[i].state, &state, after,
 		memory_order_release, memory_order_relaxed));
+}
+
+void
+emergency_free(void *p)
+{
+	int i = mapping_of(p);
+
+	if (i < 0) {
+		segment_release(((struct header *)p - 1)->segment);
+		return;
+	}
+	os_release(mappings[i].base, mappings[i].size);
+	atomic_store_explicit(&mappings[i].block, 0, memory_order_release);
 }
 
 void
@@ -120,16 +190,28 @@ emergency_refill(void)
 }
 
 void
-emergency_defer(void *p)
+emergency_defer(void *list)
 {
 	void *head = atomic_load_explicit(&deferred, memory_order_relaxed);
+	void *tail = list;
 
+	if (!list)
+		return;
+	while (*(void **)tail)
+		tail = *(void **)tail;
 	/* Release pairs with the acquire in emergency_take_deferred. The list is only ever taken
 	 * whole, so that no link is read that another thread may be changing. */
 	do {
-		*(void **)p = head;
+		*(void **)tail = head;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&deferred, &head, p, memory_order_release, memory_order_relaxed));
+		&deferred, &head, list, memory_order_release, memory_order_relaxed));
+}
+
+void
+emergency_defer_one(void *p)
+{
+	*(void **)p = NULL;
+	emergency_defer(p);
 }
 
 void *

@@ -12,7 +12,8 @@
 #define MAX_GROWTH_PAGES ((size_t)64 << 20 >> PAGE_SHIFT)
 #define META_CHUNK ((size_t)256 << 10)
 
-struct heap_bounds hak_heap;
+/* An empty heap: of all addresses only a non-canonical one passes the comparison. */
+struct heap_bounds hak_heap = {.last = UINTPTR_MAX / 2, .negated = UINTPTR_MAX};
 
 struct region {
 	/* Odd while the three fields below change (pages lock); a reader that saw it change reads
@@ -29,6 +30,7 @@ struct region {
 
 static struct region regions[MAX_REGIONS];
 static _Atomic unsigned region_count;
+static _Atomic bool limited;
 
 #define RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
 #define RELAXED_SET(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
@@ -109,16 +111,15 @@ pagemap_init(void)
 	size_t size = hak_config.reserve * GIB;
 
 	/* The rest of a limit stays for the program's stacks, libraries and mappings. */
-	if (limit != SIZE_MAX && size > limit / 4)
-		size = round_down(limit / 4, CHUNK_BYTES);
+	if (limit != SIZE_MAX) {
+		size = size > limit / 4 ? round_down(limit / 4, CHUNK_BYTES) : size;
+		RELAXED_SET(limited, true);
+	}
 	for (; size >= CHUNK_BYTES; size = round_down(size / 2, CHUNK_BYTES))
 		if (region_reserve(&regions[0], size / PAGE_BYTES, CHUNK_BYTES))
 			break;
 	atomic_store_explicit(&region_count, 1, memory_order_release);
-	if (RELAXED(regions[0].base)) {
-		hak_heap.records = RELAXED(regions[0].records);
-		RELAXED_SET(hak_heap.last, (uintptr_t)RELAXED(regions[0].base) - 1);
-	}
+	hak_heap.records = RELAXED(regions[0].records);
 }
 
 /* --- look-up --------------------------------------------------------------------------------- */
@@ -259,21 +260,23 @@ region_grow(struct region *r, size_t pages)
 	s->npages = (uint32_t)pages;
 	s->base = base + old * PAGE_BYTES;
 	region_publish(r, base, records, old + pages);
-	if (r == regions)
+	if (r == regions) {
+		RELAXED_SET(hak_heap.last, (uintptr_t)base - 1);
 		RELAXED_SET(hak_heap.negated, (uintptr_t)0 - (old + pages) * PAGE_BYTES);
+	}
 	return s;
 }
 
 /* A limit on address space that was set after start: the reservation's untouched end would count
  * against it, so it goes back and the limit is the system's to enforce. */
 static void
-primary_trim(size_t limit)
+trim_primary(size_t limit)
 {
 	struct region *r = &regions[0];
 	char *base = RELAXED(r->base);
 	size_t pages = RELAXED(r->npages);
 
-	if (!base || r->reserved_bytes <= limit / 4 || r->max_pages == pages)
+	if (!base || r->max_pages * PAGE_BYTES <= limit / 4 || r->max_pages == pages)
 		return;
 	os_release(base + pages * PAGE_BYTES, (r->max_pages - pages) * PAGE_BYTES);
 	char *unused = r->reservation + (pages ? records_bytes(pages) : 0);
@@ -281,7 +284,19 @@ primary_trim(size_t limit)
 	if (used > unused)
 		os_release(unused, (size_t)(used - unused));
 	r->max_pages = pages;
-	r->reserved_bytes = pages * PAGE_BYTES;
+}
+
+void
+pagemap_limit(size_t limit)
+{
+	trim_primary(limit);
+	RELAXED_SET(limited, true);
+}
+
+bool
+pagemap_is_limited(void)
+{
+	return RELAXED(limited);
 }
 
 /* A further region for at least `pages`; small ones only where address space is limited. */
@@ -319,7 +334,7 @@ pagemap_grow(size_t npages, size_t align_pages)
 	if (need < npages || need > UINT32_MAX)
 		return NULL;
 	if (limit != SIZE_MAX)
-		primary_trim(limit);
+		pagemap_limit(limit);
 	for (unsigned i = 0; i < n; i++) {
 		struct region *r = &regions[i];
 		size_t have = RELAXED(r->npages);

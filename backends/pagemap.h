@@ -108,15 +108,37 @@ struct heap_bounds {
 
 extern struct heap_bounds hak_heap HAK_HIDDEN;
 
+/* True where `back`, last - p of an address p, tells that p is not in the primary region. */
+HAK_INLINE bool
+pagemap_outside(uintptr_t back)
+{
+#if defined(__x86_64__) && !HAK_SANITIZED
+	bool outside;
+
+	/* The compiler would spend an instruction on loading what can be compared in memory. */
+	__asm__("cmpq %2, %1" : "=@ccb"(outside) : "r"(back), "m"(hak_heap.negated));
+	return outside;
+#else
+	return back < atomic_load_explicit(&hak_heap.negated, memory_order_relaxed);
+#endif
+}
+
+/* True where p lies in the primary region; NULL does not. */
+HAK_INLINE bool
+pagemap_in_primary(const void *p)
+{
+	return !pagemap_outside(
+		atomic_load_explicit(&hak_heap.last, memory_order_relaxed) - (uintptr_t)p);
+}
+
 /* The bin id of an address in the primary region; false where p is elsewhere. */
 HAK_INLINE bool
 pagemap_bin(const void *p, uint16_t *bin)
 {
 	uintptr_t last = atomic_load_explicit(&hak_heap.last, memory_order_relaxed);
-	uintptr_t negated = atomic_load_explicit(&hak_heap.negated, memory_order_relaxed);
 	uintptr_t back = last - (uintptr_t)p;
 
-	if (HAK_UNLIKELY(back < negated))
+	if (HAK_UNLIKELY(pagemap_outside(back)))
 		return false;
 	*bin = *(const uint16_t *)(last + 1 + (uintptr_t)(((intptr_t)back >> PAGE_SHIFT) * 2));
 	return true;
@@ -164,6 +186,12 @@ void pagemap_mark_interior(struct slab *s);
  * align_pages; the new pages are returned as a record with base, npages and region set, and are
  * zero. NULL when the system refuses. */
 struct slab *pagemap_grow(size_t npages, size_t align_pages);
+
+/* There is a limit on address space now, in bytes: what is reserved and not needed goes back, and
+ * further regions are small and go back as soon as they are empty. */
+void pagemap_limit(size_t limit);
+/* True once there was such a limit. Any thread. */
+bool pagemap_is_limited(void);
 
 /* Unmaps a further region that is wholly free; its records are gone then. False for the primary. */
 bool pagemap_drop_region(unsigned region);

@@ -269,13 +269,25 @@ pages_alloc(size_t npages, size_t align_pages)
 	return s;
 }
 
+/* Unmaps the region of free extent s if there is nothing else in it. */
+static void
+drop_if_whole(struct slab *s)
+{
+	if (s->region == 0 || pagemap_before(s) || pagemap_after(s))
+		return;
+	extent_remove(s);
+	pagemap_drop_region(s->region);
+}
+
 static void
 free_locked(struct slab *s, enum temperature temperature)
 {
 	add(&heap.used, (size_t)0 - s->npages);
 	s->since_ms = os_now_ms();
 	s->idle.temperature = temperature;
-	extent_release(s);
+	s = extent_release(s);
+	if (s->region != 0 && pagemap_is_limited())
+		drop_if_whole(s);
 }
 
 bool
@@ -343,6 +355,15 @@ pages_resize(struct slab *s, size_t npages, bool *zeroed)
 	}
 	lock_release(&heap.lock);
 	return ok;
+}
+
+void
+pages_limit_address_space(size_t limit)
+{
+	if (!lock_acquire(&heap.lock))
+		return;
+	pagemap_limit(limit);
+	lock_release(&heap.lock);
 }
 
 void *
@@ -445,10 +466,7 @@ pages_reclaim(void)
 		struct slab *next;
 		for (struct slab *s = heap.bins[CLEAN][bin]; s; s = next) {
 			next = s->idle.next;
-			if (s->region == 0 || pagemap_before(s) || pagemap_after(s))
-				continue;
-			extent_remove(s);
-			pagemap_drop_region(s->region);
+			drop_if_whole(s);
 		}
 	}
 	lock_release(&heap.lock);

@@ -37,6 +37,8 @@ bool pages_resize(struct slab *s, size_t npages, bool *zeroed);
 size_t pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep);
 /* When the system refuses more: gives all back and unmaps regions that have become empty. */
 void pages_reclaim(void);
+/* The process is about to have a limit on address space, in bytes. */
+void pages_limit_address_space(size_t limit);
 /* Memory for the library's own structures, zeroed and never freed; NULL when exhausted. */
 void *pages_meta_alloc(size_t size);
 /* A snapshot; any thread. */

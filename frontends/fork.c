@@ -24,7 +24,7 @@ prepare(void)
 {
 	slow_startup();
 	entered = frontend_enter();
-	arena_flush(emergency_take_deferred());
+	arena_flush_deferred();
 	emergency_refill();
 	frontend_fork_prepare();
 	arena_fork_prepare();
@@ -41,7 +41,7 @@ parent(void)
 	lock_fork_close();
 	arena_fork_parent();
 	frontend_fork_parent();
-	arena_flush(emergency_take_deferred());
+	arena_flush_deferred();
 	if (leave)
 		frontend_leave();
 }

@@ -58,7 +58,7 @@ lock_frontend_free(void *p)
 		if (emergency_owns(p))
 			emergency_free(p);
 		else
-			emergency_defer(p);
+			emergency_defer_one(p);
 		return;
 	}
 	HAK_INJECT(INJECT_SLOW_FREE);

@@ -38,6 +38,15 @@ slow_startup(void)
 		startup();
 }
 
+void *
+slow_alloc_emergency(unsigned cls)
+{
+	size_t size = sizeclass_size(cls);
+
+	/* As aligned as a block of the class would be: the highest power of two that divides it. */
+	return emergency_alloc(size, size & (0 - size));
+}
+
 bool
 slow_reclaim(void)
 {
@@ -83,7 +92,7 @@ slow_alloc_one(unsigned cls, uintptr_t site)
 		return p;
 	if (slow_reclaim())
 		return arena_take(cls, site, &zeroed);
-	return emergency_alloc(sizeclass_size(cls), 1);
+	return slow_alloc_emergency(cls);
 }
 
 void
@@ -100,5 +109,5 @@ slow_free(void *p)
 	if (backend_owner(p, &cls) != BACKEND_NO_ARENA)
 		arena_give(p);
 	else if (!backend_big_free(p))
-		emergency_defer(p);
+		emergency_defer_one(p);
 }

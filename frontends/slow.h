@@ -17,6 +17,8 @@ void slow_startup(void);
 void *slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *zeroed);
 /* One block of a cached class, from its arena and past every cache. */
 void *slow_alloc_one(unsigned cls, uintptr_t site);
+/* A block of a class from the emergency memory. */
+void *slow_alloc_emergency(unsigned cls);
 /* Frees a block past every cache; aborts with a line where p is none. */
 void slow_free(void *p);
 /* After a refill came back empty: gives everything back that is idle, so that one more try may

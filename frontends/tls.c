@@ -322,6 +322,9 @@ bin_pop(struct bin *b)
 {
 	void *p = b->head;
 
+	/* In a further region, or nowhere: a link that was written over. */
+	if (HAK_UNLIKELY(!pagemap_in_primary(p)) && !pagemap_contains(p))
+		log_fatal("a free block was written to after it was freed: its link is %p", p);
 	b->head = *(void **)p;
 	RELAXED_SET(b->room, RELAXED(b->room) + 1);
 	return p;
@@ -353,7 +356,7 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	if (!m.head && slow_reclaim())
 		m = arena_refill(cls, site, 1, 1);
 	if (!m.head)
-		return lock_fork_is_open() ? emergency_alloc(sizeclass_size(cls), 1) : NULL;
+		return lock_fork_is_open() ? slow_alloc_emergency(cls) : NULL;
 	set_active(c, cls, m.head, m.count);
 	return bin_pop(b);
 }
@@ -452,7 +455,7 @@ free_uncached(void *p)
 		if (emergency_owns(p))
 			emergency_free(p);
 		else
-			emergency_defer(p);
+			emergency_defer_one(p);
 		return;
 	}
 	enter();

@@ -90,6 +90,20 @@ bin_give_room(struct bin *b)
 #endif
 }
 
+/* The active magazine's first block, in the register in which malloc returns it. */
+HAK_INLINE void *
+bin_head(const struct bin *b)
+{
+#if defined(__x86_64__) && !HAK_SANITIZED
+	void *head;
+
+	__asm__("movq %1, %0" : "=a"(head) : "m"(b->head));
+	return head;
+#else
+	return b->head;
+#endif
+}
+
 HAK_INLINE struct bin *
 cache_bin_at(struct cache *c, size_t offset)
 {
@@ -108,8 +122,10 @@ frontend_try_alloc(size_t size)
 		offset = sizeclass_mid_table[(size - 1) / MID_STEP] * (size_t)TINY_STEP;
 	else
 		return NULL;
-	void *p = cache_bin_at(c, offset)->head;
-	if (HAK_UNLIKELY(!p))
+	void *p = bin_head(cache_bin_at(c, offset));
+	/* One test for an empty bin and for a link that the program wrote over after it had freed
+	 * the block: such an address is not handed out. */
+	if (HAK_UNLIKELY(!pagemap_in_primary(p)))
 		return NULL;
 	HAK_FORGET(offset);
 	bin_give_room(cache_bin_at(c, offset));

@@ -72,12 +72,18 @@ cache_evict(void)
 	return s;
 }
 
+/* Bytes; nothing is cached where address space is short. */
+static size_t
+cache_limit(void)
+{
+	return pagemap_is_limited() ? 0 : hak_config.bigcache << 20;
+}
+
 /* Puts s into a free slot; false when there is none or the byte limit would be passed; lock held. */
 static bool
 cache_put(struct slab *s)
 {
-	if (atomic_load_explicit(&big.cached, memory_order_relaxed) + bytes_of(s) >
-		hak_config.bigcache << 20)
+	if (atomic_load_explicit(&big.cached, memory_order_relaxed) + bytes_of(s) > cache_limit())
 		return false;
 	for (int i = 0; i < CACHE_SLOTS; i++) {
 		if (big.slots[i])
@@ -131,7 +137,7 @@ big_free(struct slab *s)
 	} else {
 		if (!lock_acquire(&big.lock))
 			return false;
-		while (bytes <= hak_config.bigcache << 20 && !(put = cache_put(s))) {
+		while (bytes <= cache_limit() && !(put = cache_put(s))) {
 			evicted = cache_evict();
 			if (!evicted)
 				break;
