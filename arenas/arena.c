@@ -275,7 +275,7 @@ arena_flush(void *list)
 void
 arena_give(void *p)
 {
-	*(void **)p = NULL;
+	link_set(p, NULL);
 	arena_flush(p);
 }
 
@@ -331,16 +331,6 @@ arena_fork_prepare(void)
 		if (arena_at(i))
 			lock_acquire_wait(&arena_at(i)->lock);
 	backend_fork_prepare();
-}
-
-void
-arena_fork_wake(void)
-{
-	lock_fork_wake(&growth_lock);
-	for (unsigned i = 0; i < MAX_ARENAS; i++)
-		if (arena_at(i))
-			lock_fork_wake(&arena_at(i)->lock);
-	backend_fork_wake();
 }
 
 void

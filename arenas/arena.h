@@ -56,7 +56,6 @@ void arena_audit(void);
 
 /* Fork handlers: all arenas' locks in order, then the back-end's. */
 void arena_fork_prepare(void);
-void arena_fork_wake(void);
 void arena_fork_parent(void);
 void arena_fork_child(void);
 

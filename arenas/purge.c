@@ -23,7 +23,7 @@ idle_blocks(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
 		return NULL;
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
 		struct depot *d = &a->depots[cls];
-		if (!d->top || (int32_t)(now_ms - d->used_ms) < (int32_t)cold_ms)
+		if (!d->top || !idle_for(now_ms, d->used_ms, cold_ms))
 			continue;
 		for (struct magazine m; (m = depot_pop(d, now_ms)).head;) {
 			void *tail = m.head;

@@ -107,7 +107,6 @@ struct backend_totals backend_totals(void);
 size_t backend_arena_live(const struct backend_arena *a);
 void backend_audit(struct backend_arena *a);
 void backend_fork_prepare(void);
-void backend_fork_wake(void);
 void backend_fork_parent(void);
 void backend_fork_child(void);
 

@@ -3,12 +3,12 @@
 #include "backends/emergency.h"
 
 #include "backends/os.h"
-#include "backends/pages.h"
+#include "backends/pagemap.h"
+#include "base/lock.h"
 
-#define SEGMENT_PAGES 16
-#define SEGMENT_BYTES (SEGMENT_PAGES * PAGE_BYTES)
-#define SEGMENTS 8
-#define MAPPINGS 16
+#define SEGMENT_BYTES ((size_t)1 << 20)
+#define SEGMENTS 256
+#define MAPPINGS 64
 #define HEADER 16
 
 /* A segment's state: bytes used in the upper half, live blocks in the lower. */
@@ -24,12 +24,14 @@ struct header {
 
 _Static_assert(sizeof(struct header) == HEADER, "the header keeps blocks aligned");
 
-/* Synchronization: base is published once (release); state by compare-and-swap. Relaxed is enough
- * for state: blocks are handed from thread to thread by the program, which orders them. */
+/* Synchronization: base is claimed by compare-and-swap and published once (release), slots in order;
+ * state by compare-and-swap. */
 static struct {
-	char *_Atomic base;
+	_Atomic uintptr_t base; /* 0 free, CLAIMED while it is being mapped, or the address */
 	_Atomic uint64_t state;
 } segments[SEGMENTS];
+
+#define CLAIMED 1
 
 /* Blocks with a mapping of their own. A slot is claimed by compare-and-swap, filled, and published by
  * its block's address; only the owner of the block looks at the rest. */
@@ -39,22 +41,49 @@ static struct {
 	size_t size;
 } mappings[MAPPINGS];
 
-#define CLAIMED 1
-
 static void *_Atomic deferred;
+
+/* Zeroed memory outside the regions. */
+static void *
+map_memory(size_t size, size_t align)
+{
+	void *p = os_reserve(size, align);
+
+	if (p && !os_commit(p, size)) {
+		os_release(p, size);
+		return NULL;
+	}
+	return p;
+}
+
+/* Maps segment i if nobody has; false when there is no memory for it. */
+static bool
+segment_ready(unsigned i)
+{
+	uintptr_t base = atomic_load_explicit(&segments[i].base, memory_order_acquire);
+
+	if (base > CLAIMED)
+		return true;
+	if (base == CLAIMED ||
+		!atomic_compare_exchange_strong_explicit(&segments[i].base, &base, CLAIMED,
+			memory_order_acquire, memory_order_relaxed))
+		return false;
+	base = (uintptr_t)map_memory(SEGMENT_BYTES, os_page_size());
+	/* Release pairs with the acquire above. */
+	atomic_store_explicit(&segments[i].base, base, memory_order_release);
+	return base != 0;
+}
 
 static void *
 segment_cut(unsigned i, size_t size, size_t align)
 {
-	char *base = atomic_load_explicit(&segments[i].base, memory_order_acquire);
+	uintptr_t base = atomic_load_explicit(&segments[i].base, memory_order_acquire);
 	uint64_t state = atomic_load_explicit(&segments[i].state, memory_order_relaxed);
 	size_t start, end;
 
-	if (!base)
-		return NULL;
 	do {
-		start = round_up((size_t)base + STATE_USED(state) + HEADER, align);
-		end = start + size - (size_t)base;
+		start = round_up(base + STATE_USED(state) + HEADER, align);
+		end = start + size - base;
 		if (end > SEGMENT_BYTES)
 			return NULL;
 	} while (!atomic_compare_exchange_weak_explicit(&segments[i].state, &state,
@@ -70,18 +99,9 @@ mapping_fill(unsigned i, size_t size, size_t align)
 {
 	size_t page = os_page_size();
 
-	align = align > page ? align : page;
-	size = round_up(size, page);
-	char *base = os_reserve(size, align);
-	if (!base)
-		return NULL;
-	if (!os_commit(base, size)) {
-		os_release(base, size);
-		return NULL;
-	}
-	mappings[i].base = base;
-	mappings[i].size = size;
-	return base;
+	mappings[i].size = round_up(size, page);
+	mappings[i].base = map_memory(mappings[i].size, align > page ? align : page);
+	return mappings[i].base;
 }
 
 static void *
@@ -116,10 +136,14 @@ void *
 emergency_alloc(size_t size, size_t align)
 {
 	align = align < HEADER ? HEADER : align;
+	/* Only in the window of a fork, so that a signal handler's call stays short. */
 	if (size > SEGMENT_BYTES / 2 || align > SEGMENT_BYTES / 4)
-		return mapping_create(size, align);
+		return lock_fork_is_open() ? mapping_create(size, align) : NULL;
 	size = round_up(size ? size : 1, HEADER);
 	for (unsigned i = 0; i < SEGMENTS; i++) {
+		/* Another thread, or the interrupted code, is mapping it. */
+		if (!segment_ready(i))
+			continue;
 		void *p = segment_cut(i, size, align);
 		if (p)
 			return p;
@@ -130,9 +154,16 @@ emergency_alloc(size_t size, size_t align)
 bool
 emergency_owns(const void *p)
 {
-	const struct slab *s = pagemap_slab(p);
-
-	return s ? slab_kind(s) == SLAB_EMERGENCY : p && mapping_of(p) >= 0;
+	if (pagemap_contains(p))
+		return false;
+	for (unsigned i = 0; i < SEGMENTS; i++) {
+		uintptr_t base = atomic_load_explicit(&segments[i].base, memory_order_acquire);
+		if (base == 0)
+			break;
+		if (base > CLAIMED && (uintptr_t)p - base < SEGMENT_BYTES)
+			return true;
+	}
+	return p && mapping_of(p) >= 0;
 }
 
 size_t
@@ -170,26 +201,6 @@ emergency_free(void *p)
 }
 
 void
-emergency_refill(void)
-{
-	for (unsigned i = 0; i < SEGMENTS; i++) {
-		uint64_t state = atomic_load_explicit(&segments[i].state, memory_order_relaxed);
-		if (atomic_load_explicit(&segments[i].base, memory_order_relaxed)) {
-			if (STATE_USED(state) < SEGMENT_BYTES / 2)
-				return;
-			continue;
-		}
-		struct slab *s = pages_alloc(SEGMENT_PAGES, 1);
-		if (!s)
-			return;
-		slab_set_kind(s, SLAB_EMERGENCY);
-		pagemap_mark_interior(s);
-		atomic_store_explicit(&segments[i].base, s->base, memory_order_release);
-		return;
-	}
-}
-
-void
 emergency_defer(void *list)
 {
 	void *head = atomic_load_explicit(&deferred, memory_order_relaxed);
@@ -210,7 +221,7 @@ emergency_defer(void *list)
 void
 emergency_defer_one(void *p)
 {
-	*(void **)p = NULL;
+	link_set(p, NULL);
 	emergency_defer(p);
 }
 

@@ -5,8 +5,8 @@
  * thread that needs memory while another's fork holds every lock (it may hold a lock of libc that
  * the fork waits for). Blocks are cut off segments by one compare-and-swap, with a header of 16
  * bytes; a segment starts over when all its blocks have been freed. What is too large for a segment
- * gets a mapping of its own. All functions but emergency_refill are lock-free and
- * async-signal-safe. */
+ * gets a mapping of its own. Segments lie outside the regions, are mapped when first needed and then
+ * kept. All functions are lock-free and async-signal-safe. */
 #ifndef HAK_BACKENDS_EMERGENCY_H
 #define HAK_BACKENDS_EMERGENCY_H
 
@@ -18,9 +18,6 @@ void *emergency_alloc(size_t size, size_t align);
 bool emergency_owns(const void *p);
 void emergency_free(void *p);
 size_t emergency_usable(const void *p);
-/* Sees to it that there is stock; takes the pages lock. */
-void emergency_refill(void);
-
 /* Blocks whose owner's lock could not be had are put aside: one, or a list linked through the first
  * words. */
 void emergency_defer_one(void *p);

@@ -39,8 +39,7 @@ enum slab_kind {
 	SLAB_MID,       /* cut into blocks, free ones in a bitmap; cached by front-ends */
 	SLAB_LARGE,     /* the same, not cached by front-ends */
 	SLAB_BIG,       /* one block */
-	SLAB_BIG_CACHED, /* a Big block in BigCache */
-	SLAB_EMERGENCY  /* lock-free memory for when no lock may be waited for */
+	SLAB_BIG_CACHED /* a Big block in BigCache */
 };
 
 /* The record of a run of pages. Fields: fixed at birth unless said otherwise. */

@@ -11,6 +11,8 @@
 /* Lengths below EXACT have a bin each, above it each doubling has eight. */
 #define EXACT 32
 #define BINS (EXACT + 8 * 24)
+/* The longest run: 16 TiB. With its alignment it still has a bin. */
+#define MAX_PAGES ((size_t)1 << 28)
 #define BIN_WORDS ((BINS + 63) / 64)
 /* How many extents of one bin are looked at for the best fit. */
 #define FIT_TRIES 16
@@ -260,7 +262,7 @@ alloc_locked(size_t npages, size_t align_pages)
 struct slab *
 pages_alloc(size_t npages, size_t align_pages)
 {
-	if (npages + align_pages < npages || npages + align_pages > UINT32_MAX)
+	if (npages > MAX_PAGES || align_pages > MAX_PAGES)
 		return NULL;
 	if (!lock_acquire(&heap.lock))
 		return NULL;
@@ -340,7 +342,7 @@ pages_resize(struct slab *s, size_t npages, bool *zeroed)
 	bool ok = true;
 
 	*zeroed = false;
-	if (npages > UINT32_MAX || !lock_acquire(&heap.lock))
+	if (npages > MAX_PAGES || !lock_acquire(&heap.lock))
 		return false;
 	if (npages > s->npages) {
 		ok = extend_locked(s, npages - s->npages, zeroed);
@@ -394,14 +396,13 @@ collect_victims(
 	v->n = 0;
 	v->bytes = 0;
 	for (struct slab *s = heap.oldest; s && v->n < AGE_BATCH; s = next) {
-		int32_t idle_ms = (int32_t)(now_ms - s->since_ms);
 		next = s->idle.newer;
 		if (load(&heap.resident) * PAGE_BYTES <= keep)
 			return;
-		if (idle_ms >= (int32_t)cold_ms) {
+		if (idle_for(now_ms, s->since_ms, cold_ms)) {
 			extent_remove(s);
 			v->cold[v->n++] = s;
-		} else if (idle_ms >= (int32_t)warm_ms && s->idle.temperature == HOT) {
+		} else if (s->idle.temperature == HOT && idle_for(now_ms, s->since_ms, warm_ms)) {
 			s->idle.temperature = WARM;
 			os_offer(s->base, s->npages * PAGE_BYTES);
 		}
@@ -514,12 +515,6 @@ void
 pages_fork_prepare(void)
 {
 	lock_acquire_wait(&heap.lock);
-}
-
-void
-pages_fork_wake(void)
-{
-	lock_fork_wake(&heap.lock);
 }
 
 void

@@ -47,7 +47,6 @@ struct pages_totals pages_totals(void);
 void pages_audit(void);
 
 void pages_fork_prepare(void);
-void pages_fork_wake(void);
 void pages_fork_parent(void);
 void pages_fork_child(void);
 

@@ -66,6 +66,14 @@ is_power_of_two(size_t n)
 	return n != 0 && (n & (n - 1)) == 0;
 }
 
+/* The link in a free block's first word. By memcpy, since a wrong pointer that the program frees may
+ * be misaligned; it compiles to one move. */
+HAK_INLINE void
+link_set(void *block, const void *next)
+{
+	__builtin_memcpy(block, &next, sizeof(next));
+}
+
 /* floor(log2(n)); n must not be 0. */
 HAK_INLINE unsigned
 log2_floor(size_t n)

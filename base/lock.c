@@ -16,9 +16,13 @@
 
 enum { FREE, HELD, CONTENDED };
 
-/* 1 between lock_fork_open and lock_fork_close. Written by the forking thread with every lock
- * held, read by waiters; the futex call orders the two, so relaxed is enough. */
+/* The window's number, odd between lock_fork_open and lock_fork_close. Written by the forking thread
+ * with every lock held, read by waiters; the futex call orders the two, so relaxed is enough. */
 static _Atomic uint32_t fork_window;
+
+/* The last window in which this thread's patience ended: it has little left for that one. */
+static HAK_TLS uint32_t refused_window;
+static HAK_TLS bool refused;
 
 #if HAK_DEBUG >= 1
 static HAK_TLS uint32_t held_ranks[LOCK_RANK_COUNT];
@@ -87,13 +91,18 @@ lock_try(struct lock *l)
 	return true;
 }
 
+static uint32_t
+window_number(void)
+{
+	return atomic_load_explicit(&fork_window, memory_order_relaxed);
+}
+
 /* Sleeps until the lock was ours or patience ended. */
 static HAK_NOINLINE bool
 acquire_contended(struct lock *l, bool forever)
 {
-	const struct timespec patience = {0, LOCK_FORK_PATIENCE_MS * 1000000L};
 	int saved = errno;
-	bool timed_out = false;
+	uint32_t timed_out = 0;
 
 	for (int i = 0; i < SPINS; i++) {
 		cpu_relax();
@@ -102,12 +111,21 @@ acquire_contended(struct lock *l, bool forever)
 	}
 	/* Acquire pairs with the release in lock_release. */
 	while (atomic_exchange_explicit(&l->state, CONTENDED, memory_order_acquire) != FREE) {
-		bool window = atomic_load_explicit(&fork_window, memory_order_relaxed) && !forever;
-		if (window && timed_out) {
+		uint32_t window = forever ? 0 : window_number();
+		bool open = window & 1;
+		if (open && timed_out == window) {
 			errno = saved;
+			refused_window = window;
+			refused = true;
 			return false;
 		}
-		futex_wait(l, CONTENDED, window ? &patience : NULL);
+		/* A thread that has been refused in this window sleeps shortly, so that it leaves the
+		 * CPU to those that the fork waits for. Outside a window there is a limit too: one may
+		 * open between the look above and the sleep. */
+		struct timespec patience = {0, LOCK_FORK_PATIENCE_US * 1000};
+		if (refused_window == window)
+			patience.tv_nsec /= 20;
+		futex_wait(l, CONTENDED, &patience);
 		timed_out = window;
 	}
 	errno = saved;
@@ -120,6 +138,15 @@ bool
 lock_acquire(struct lock *l)
 {
 	return HAK_LIKELY(lock_try(l)) || acquire_contended(l, false);
+}
+
+bool
+lock_was_refused(void)
+{
+	bool was = refused;
+
+	refused = false;
+	return was;
 }
 
 void
@@ -152,25 +179,17 @@ lock_reset(struct lock *l)
 void
 lock_fork_open(void)
 {
-	atomic_store_explicit(&fork_window, 1, memory_order_relaxed);
-}
-
-void
-lock_fork_wake(struct lock *l)
-{
-	/* Whoever waits without a time limit went to sleep before the window opened. */
-	if (atomic_load_explicit(&l->state, memory_order_relaxed) == CONTENDED)
-		futex_wake(l, 1 << 30);
+	atomic_store_explicit(&fork_window, window_number() + 1, memory_order_relaxed);
 }
 
 void
 lock_fork_close(void)
 {
-	atomic_store_explicit(&fork_window, 0, memory_order_relaxed);
+	atomic_store_explicit(&fork_window, window_number() + 1, memory_order_relaxed);
 }
 
 bool
 lock_fork_is_open(void)
 {
-	return atomic_load_explicit(&fork_window, memory_order_relaxed);
+	return window_number() & 1;
 }

@@ -9,7 +9,7 @@
  *
  * While a fork is under way every lock is held by the forking thread, and libc then takes its own
  * stdio locks. A thread that holds a stdio lock and needs one of ours would wait for ever, so
- * lock_acquire gives up after LOCK_FORK_PATIENCE_MS and returns false: the caller serves itself
+ * lock_acquire gives up after LOCK_FORK_PATIENCE_US and returns false: the caller serves itself
  * from the emergency memory, which needs no lock. Outside that window it never fails. */
 #ifndef HAK_BASE_LOCK_H
 #define HAK_BASE_LOCK_H
@@ -32,7 +32,7 @@ enum lock_rank {
 		LOCK_RANK_COUNT
 };
 
-#define LOCK_FORK_PATIENCE_MS 10
+#define LOCK_FORK_PATIENCE_US 5000
 
 struct lock {
 	_Atomic uint32_t state; /* 0 free, 1 held, 2 held and perhaps waited for */
@@ -46,6 +46,8 @@ struct lock {
 
 /* Takes the lock. False only when a fork has held all locks for longer than the patience above. */
 bool lock_acquire(struct lock *l) __attribute__((warn_unused_result));
+/* True when lock_acquire has failed in this thread since the last time this was asked. */
+bool lock_was_refused(void);
 /* Takes the lock however long it takes; for callers with nothing to fall back on, outside
  * allocation itself. */
 void lock_acquire_wait(struct lock *l);
@@ -56,9 +58,8 @@ void lock_release(struct lock *l);
 /* After fork, in the child, for a lock that the forking thread held: free again, no waiters. */
 void lock_reset(struct lock *l);
 
-/* Called by the fork handlers with all locks held: waiters on l look at the window again. */
+/* Called by the fork handlers with all locks held. */
 void lock_fork_open(void);
-void lock_fork_wake(struct lock *l);
 void lock_fork_close(void);
 /* True in that window: what failed may have failed for that reason. Any thread. */
 bool lock_fork_is_open(void);

@@ -25,11 +25,9 @@ prepare(void)
 	slow_startup();
 	entered = frontend_enter();
 	arena_flush_deferred();
-	emergency_refill();
 	frontend_fork_prepare();
 	arena_fork_prepare();
 	lock_fork_open();
-	arena_fork_wake();
 	HAK_INJECT(INJECT_FORK_WINDOW);
 }
 

@@ -23,7 +23,6 @@ startup(void)
 		config_load(environ);
 		backend_init();
 		arena_init();
-		emergency_refill();
 		frontend_init();
 		/* Release pairs with the acquire in slow_startup. */
 		atomic_store_explicit(&ready, true, memory_order_release);
@@ -50,9 +49,10 @@ slow_alloc_emergency(unsigned cls)
 bool
 slow_reclaim(void)
 {
-	if (lock_fork_is_open())
+	if (lock_was_refused())
 		return false;
 	arena_reclaim();
+	lock_was_refused();
 	return true;
 }
 
@@ -76,8 +76,11 @@ slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	p = try_large(size, align, site, zeroed);
 	if (HAK_LIKELY(p != NULL))
 		return p;
-	if (slow_reclaim())
-		return try_large(size, align, site, zeroed);
+	if (slow_reclaim()) {
+		p = try_large(size, align, site, zeroed);
+		if (p || !lock_was_refused())
+			return p;
+	}
 	*zeroed = false;
 	return emergency_alloc(size, align);
 }
@@ -90,8 +93,11 @@ slow_alloc_one(unsigned cls, uintptr_t site)
 
 	if (HAK_LIKELY(p != NULL))
 		return p;
-	if (slow_reclaim())
-		return arena_take(cls, site, &zeroed);
+	if (slow_reclaim()) {
+		p = arena_take(cls, site, &zeroed);
+		if (p || !lock_was_refused())
+			return p;
+	}
 	return slow_alloc_emergency(cls);
 }
 

@@ -22,7 +22,7 @@ void *slow_alloc_emergency(unsigned cls);
 /* Frees a block past every cache; aborts with a line where p is none. */
 void slow_free(void *p);
 /* After a refill came back empty: gives everything back that is idle, so that one more try may
- * succeed. False when a fork is why it was empty. */
+ * succeed. False when a fork is why it was empty; then the emergency memory has to serve. */
 bool slow_reclaim(void);
 
 #endif

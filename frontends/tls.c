@@ -353,10 +353,13 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	uint32_t capacity = RELAXED(b->capacity);
 	c->freed_bytes = 0;
 	struct magazine m = arena_refill(cls, site, capacity, capacity);
-	if (!m.head && slow_reclaim())
+	if (!m.head) {
+		if (!slow_reclaim())
+			return slow_alloc_emergency(cls);
 		m = arena_refill(cls, site, 1, 1);
-	if (!m.head)
-		return lock_fork_is_open() ? slow_alloc_emergency(cls) : NULL;
+		if (!m.head)
+			return lock_was_refused() ? slow_alloc_emergency(cls) : NULL;
+	}
 	set_active(c, cls, m.head, m.count);
 	return bin_pop(b);
 }
@@ -443,7 +446,7 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 			grow_capacity(c, cls);
 		}
 	}
-	*(void **)p = b->head;
+	link_set(p, b->head);
 	b->head = p;
 	RELAXED_SET(b->room, RELAXED(b->room) - 1);
 }

@@ -155,7 +155,7 @@ frontend_free(void *p)
 	}
 	HAK_FORGET(offset);
 	cache_bin_at(c, offset)->head = p;
-	*(void **)p = head;
+	link_set(p, head);
 }
 
 #endif

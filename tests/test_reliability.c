@@ -65,7 +65,6 @@ static const struct spec {
 	{"enomem", "alignment", SUCCEEDS, 20, 0, 0},
 	{"mlock", "early", SUCCEEDS, 30, 0, 0},
 	{"mlock", "late", SUCCEEDS, 30, 0, 0},
-	{"mlock", "accounting", SUCCEEDS, 30, 0, 0},
 	{"mlock", "limit", SUCCEEDS, 30, 0, 0},
 	{"load", "load", SUCCEEDS, 60, 0, 0},
 	{"load", "load:1", SUCCEEDS, 60, 0, SPAWN_NO_MADVISE},

@@ -202,7 +202,7 @@ big_age(uint32_t now_ms, uint32_t cold_ms)
 		if (!lock_acquire(&big.lock))
 			return;
 		struct slab *s = big.slots[i];
-		if (s && (int32_t)(now_ms - s->since_ms) >= (int32_t)cold_ms) {
+		if (s && idle_for(now_ms, s->since_ms, cold_ms)) {
 			big.slots[i] = NULL;
 			count(&big.cached, (size_t)0 - bytes_of(s));
 			slab_set_kind(s, SLAB_NONE);
@@ -230,12 +230,6 @@ void
 big_fork_prepare(void)
 {
 	lock_acquire_wait(&big.lock);
-}
-
-void
-big_fork_wake(void)
-{
-	lock_fork_wake(&big.lock);
 }
 
 void

@@ -28,7 +28,6 @@ void big_age(uint32_t now_ms, uint32_t cold_ms);
 struct big_totals big_totals(void);
 
 void big_fork_prepare(void);
-void big_fork_wake(void);
 void big_fork_parent(void);
 void big_fork_child(void);
 

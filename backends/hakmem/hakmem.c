@@ -214,13 +214,6 @@ backend_fork_prepare(void)
 }
 
 void
-backend_fork_wake(void)
-{
-	big_fork_wake();
-	pages_fork_wake();
-}
-
-void
 backend_fork_parent(void)
 {
 	pages_fork_parent();

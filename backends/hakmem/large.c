@@ -56,7 +56,7 @@ large_age(struct slab_list *list, uint32_t now_ms, uint32_t cold_ms)
 
 	for (struct slab *s = list->head; s; s = s->cut.next)
 		if (s->cut.resident && sizeclass_size(s->cls) % os_page_size() == 0 &&
-			(int32_t)(now_ms - s->since_ms) >= (int32_t)cold_ms)
+			idle_for(now_ms, s->since_ms, cold_ms))
 			bytes += purge_blocks(s);
 	return bytes;
 }
