@@ -13,6 +13,8 @@
 #include "base/inject.h"
 
 #define SPINS 40
+/* How often a waiter looks whether a fork's window has opened. */
+#define LOCK_LOOK_MS 100
 
 enum { FREE, HELD, CONTENDED };
 
@@ -123,7 +125,9 @@ acquire_contended(struct lock *l, bool forever)
 		 * CPU to those that the fork waits for. Outside a window there is a limit too: one may
 		 * open between the look above and the sleep. */
 		struct timespec patience = {0, LOCK_FORK_PATIENCE_US * 1000};
-		if (refused_window == window)
+		if (!open)
+			patience.tv_nsec = LOCK_LOOK_MS * 1000000L;
+		else if (refused_window == window)
 			patience.tv_nsec /= 20;
 		futex_wait(l, CONTENDED, &patience);
 		timed_out = window;

@@ -280,7 +280,7 @@ thread_exit(void *cache)
 	RELAXED_SET(caches.count, RELAXED(caches.count) - 1);
 	disarm_all_locked();
 	lock_release(&caches.lock);
-	leave(&hak_empty_cache, true);
+	leave(&hak_empty_cache, false);
 }
 
 void
