@@ -131,81 +131,91 @@ batch_join(struct batch *b, unsigned cls)
 	return m;
 }
 
+/* Keeps the class's bit of the arena true; arena lock. */
 static void
-depot_note(unsigned cls, const struct arena *a, const struct depot *d)
+note_room(struct arena *a, unsigned cls)
 {
 	uint64_t bit = (uint64_t)1 << a->index;
+	uint64_t bits = atomic_load_explicit(&hak_arenas.nonempty[cls], memory_order_relaxed);
+	bool room = a->depots[cls].top || !backend_dry(&a->backend, cls);
 
 	/* A hint, read without the lock: relaxed. */
-	if (d->top)
+	if (room == ((bits & bit) != 0))
+		return;
+	if (room)
 		atomic_fetch_or_explicit(&hak_arenas.nonempty[cls], bit, memory_order_relaxed);
 	else
 		atomic_fetch_and_explicit(&hak_arenas.nonempty[cls], ~bit, memory_order_relaxed);
 }
 
-static struct magazine
-pop_magazine(struct arena *a, unsigned cls, uint32_t now_ms)
-{
-	struct depot *d = &a->depots[cls];
-	struct magazine m = depot_pop(d, now_ms);
+/* How many blocks a refill is after. */
+struct demand {
+	unsigned cls;
+	uint32_t want, most;
+	uint32_t now_ms;
+};
 
-	a->depot_bytes -= m.count * sizeclass_size(cls);
-	if (m.head && !d->top)
-		depot_note(cls, a, d);
-	return m;
+/* A magazine from the arena's depot, else blocks from its slabs into b; arena lock. False when there
+ * are none; `birth` allows a new slab. */
+static bool
+take_blocks(struct arena *a, const struct demand *d, bool birth, struct magazine *m,
+	struct batch *b)
+{
+	*m = depot_pop(&a->depots[d->cls], d->now_ms);
+	if (m->head)
+		a->depot_bytes -= m->count * sizeclass_size(d->cls);
+	else if (birth || !backend_dry(&a->backend, d->cls))
+		backend_refill(&a->backend, d->cls, d->want, d->most, b);
+	note_room(a, d->cls);
+	return m->head || b->count > 0;
 }
 
-/* A magazine from another arena's depot, by at most two trylocks. */
-static struct magazine
-borrow(unsigned cls, const struct arena *not_this, uint32_t now_ms)
+/* The same from another arena that has some, before new memory is mapped: by a trylock each, and
+ * waiting for the last of them, since memory that is mapped instead is there to stay. */
+static bool
+borrow(const struct arena *not_this, const struct demand *d, struct magazine *m, struct batch *b)
 {
-	uint64_t bits = atomic_load_explicit(&hak_arenas.nonempty[cls], memory_order_relaxed) &
+	uint64_t bits = atomic_load_explicit(&hak_arenas.nonempty[d->cls], memory_order_relaxed) &
 			~((uint64_t)1 << not_this->index);
-	struct magazine m = {NULL, 0};
+	bool got = false;
 
-	for (int tries = 0; bits && tries < 2 && !m.head; tries++, bits &= bits - 1) {
+	for (; bits && !got; bits &= bits - 1) {
 		struct arena *a = arena_at((unsigned)__builtin_ctzll(bits));
-		if (!lock_try(&a->lock))
+		bool last = (bits & (bits - 1)) == 0;
+		if (!lock_try(&a->lock) && !(last && lock_acquire(&a->lock)))
 			continue;
-		m = pop_magazine(a, cls, now_ms);
-		if (m.head)
-			a->borrowed++;
+		got = take_blocks(a, d, false, m, b);
+		a->borrowed += got;
 		lock_release(&a->lock);
 	}
-	return m;
+	return got;
 }
 
 struct magazine
 arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 {
+	const struct demand d = {cls, want, most, os_now_ms()};
 	struct arena *a = arena_of_site(site);
-	uint32_t now_ms = os_now_ms();
 	struct magazine m = {NULL, 0};
 	struct batch b;
+	bool got;
 
+	b.nchains = b.nblocks = b.nfresh = b.count = 0;
+	b.populate = false;
 	if (!a || !arena_lock(a))
 		return m;
 	a->refills++;
-	m = pop_magazine(a, cls, now_ms);
-	if (!m.head && atomic_load_explicit(&hak_arenas.nonempty[cls], memory_order_relaxed) &&
-		backend_dry(&a->backend, cls)) {
-		lock_release(&a->lock);
-		m = borrow(cls, a, now_ms);
-		if (m.head)
-			return m;
+	got = take_blocks(a, &d, atomic_load_explicit(&hak_arenas.active, memory_order_relaxed) == 1,
+		&m, &b);
+	lock_release(&a->lock);
+	if (!got && !borrow(a, &d, &m, &b)) {
 		if (!arena_lock(a))
 			return m;
-	}
-	if (m.head) {
+		take_blocks(a, &d, true, &m, &b);
 		lock_release(&a->lock);
-		return m;
 	}
-	b.nchains = b.nblocks = b.nfresh = b.count = 0;
-	b.populate = false;
-	backend_refill(&a->backend, cls, want, most, &b);
-	lock_release(&a->lock);
 	HAK_INJECT(INJECT_REFILL);
-	return batch_join(&b, cls);
+	return m.head ? m : batch_join(&b, cls);
 }
 
 void *
@@ -217,6 +227,8 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 	if (!a || !arena_lock(a))
 		return NULL;
 	void *p = backend_take(&a->backend, cls, zeroed);
+	if (cls < BIN_CLASSES)
+		note_room(a, cls);
 	lock_release(&a->lock);
 	return p;
 }
@@ -244,8 +256,7 @@ arena_drain(unsigned cls, struct magazine m)
 	}
 	depot_push(d, m, now_ms);
 	a->depot_bytes += bytes;
-	if (d->blocks == m.count)
-		depot_note(cls, a, d);
+	note_room(a, cls);
 	lock_release(&a->lock);
 	return true;
 }
@@ -263,6 +274,8 @@ arena_flush(void *list)
 		struct arena *a = arena_at(owner);
 		if (arena_lock(a)) {
 			list = backend_return(&a->backend, list, now_ms);
+			if (cls < BIN_CLASSES)
+				note_room(a, cls);
 			lock_release(&a->lock);
 		} else {
 			/* A fork; waiting for it block by block would take for ever. */

@@ -22,7 +22,7 @@ struct arena_totals {
 	size_t handed_out; /* bytes of blocks out of their slabs, depots' included */
 	size_t refills, drains; /* numbers */
 	size_t contended;  /* lock acquisitions that met a held lock */
-	size_t borrowed;   /* magazines from another arena's depot */
+	size_t borrowed;   /* refills from another arena */
 };
 
 /* Before anything else; under the startup lock. */
@@ -33,7 +33,7 @@ struct magazine arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32
 /* Takes a magazine of blocks of one class, all in whichever arenas they belong to. False when a
  * fork holds the lock; the caller keeps it. */
 bool arena_drain(unsigned cls, struct magazine m);
-/* Takes blocks of any classes of any arenas, linked through their first words, back into their slabs.
+/* Takes blocks of one class, of any arenas, linked through their first words, back into their slabs.
  * What it could not take, since a fork holds locks, is put aside (emergency.h). */
 void arena_flush(void *list);
 /* Frees what was put aside. */

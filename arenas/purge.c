@@ -13,31 +13,45 @@ static _Atomic uint32_t last_tick_ms;
 /* When any thread was last on a slow path. */
 static _Atomic uint32_t last_active_ms;
 
-/* The magazines of depots unused for cold_ms, as one list of blocks. */
+/* The magazines of a depot unused for cold_ms, as one list of blocks; arena lock. */
 static void *
-idle_blocks(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
+idle_blocks(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 {
+	struct depot *d = &a->depots[cls];
 	void *list = NULL;
 
-	if (!arena_lock(a))
+	if (!d->top || !idle_for(now_ms, d->used_ms, cold_ms))
 		return NULL;
-	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-		struct depot *d = &a->depots[cls];
-		if (!d->top || !idle_for(now_ms, d->used_ms, cold_ms))
-			continue;
-		for (struct magazine m; (m = depot_pop(d, now_ms)).head;) {
-			void *tail = m.head;
-			for (uint32_t n = 1; n < m.count; n++)
-				tail = *(void **)tail;
-			*(void **)tail = list;
-			list = m.head;
-			a->depot_bytes -= m.count * sizeclass_size(cls);
-		}
-		atomic_fetch_and_explicit(&hak_arenas.nonempty[cls], ~((uint64_t)1 << a->index),
-			memory_order_relaxed);
+	for (struct magazine m; (m = depot_pop(d, now_ms)).head;) {
+		void *tail = m.head;
+		for (uint32_t n = 1; n < m.count; n++)
+			tail = *(void **)tail;
+		*(void **)tail = list;
+		list = m.head;
+		a->depot_bytes -= m.count * sizeclass_size(cls);
 	}
-	lock_release(&a->lock);
 	return list;
+}
+
+/* Idle depots go back to their slabs; a round trip of the lock for each that has something. */
+static void
+age_arena(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
+{
+	unsigned cls = 1;
+
+	if (!arena_lock(a))
+		return;
+	while (cls < BIN_CLASSES) {
+		void *list = idle_blocks(a, cls++, now_ms, cold_ms);
+		if (!list)
+			continue;
+		lock_release(&a->lock);
+		arena_flush(list);
+		if (!arena_lock(a))
+			return;
+	}
+	backend_arena_age(&a->backend, now_ms, cold_ms);
+	lock_release(&a->lock);
 }
 
 void
@@ -68,13 +82,8 @@ age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	arena_flush_deferred();
 	for (unsigned i = 0; i < MAX_ARENAS; i++) {
 		struct arena *a = arena_at(i);
-		if (!a)
-			continue;
-		arena_flush(idle_blocks(a, now_ms, cold_ms));
-		if (arena_lock(a)) {
-			backend_arena_age(&a->backend, now_ms, cold_ms);
-			lock_release(&a->lock);
-		}
+		if (a)
+			age_arena(a, now_ms, cold_ms);
 	}
 	backend_age(now_ms, warm_ms, cold_ms, keep);
 	return backend_totals().purged - before;
