@@ -12,7 +12,11 @@
 #include "base/lock.h"
 
 /* What an arena's depots may hold together before blocks go on to their slabs. */
-#define DEPOT_BYTES ((size_t)1 << 20)
+#define DEPOT_BYTES ((size_t)8 << 20)
+/* Before an arena with more than this in its depots maps a slab, those that have been idle for the
+ * second figure give theirs up: a program that goes over to other sizes grows by little. */
+#define DEPOT_KEEP ((size_t)1 << 20)
+#define DEPOT_IDLE_MS 20
 /* Contended acquisitions since the last doubling that bring the next. */
 #define CONTENTION_STEP 64
 
@@ -73,15 +77,28 @@ arenas_grow(void)
 	lock_release(&growth_lock);
 }
 
-bool
-arena_lock(struct arena *a)
+/* Counts contention, which brings more arenas. */
+static HAK_COLD void
+contended(void)
 {
-	if (HAK_LIKELY(lock_try(&a->lock)))
-		return true;
 	size_t n = atomic_fetch_add_explicit(&hak_arenas.contended, 1, memory_order_relaxed) + 1;
 	if (n % CONTENTION_STEP == 0)
 		arenas_grow();
-	return lock_acquire(&a->lock);
+}
+
+static bool
+try_arena(struct arena *a)
+{
+	if (HAK_LIKELY(lock_try(&a->lock)))
+		return true;
+	contended();
+	return false;
+}
+
+bool
+arena_lock(struct arena *a)
+{
+	return try_arena(a) || lock_acquire(&a->lock);
 }
 
 /* The site's arena, created if it is the first; NULL when memory is exhausted. */
@@ -170,10 +187,11 @@ take_blocks(struct arena *a, const struct demand *d, bool birth, struct magazine
 	return m->head || b->count > 0;
 }
 
-/* The same from another arena that has some, before new memory is mapped: by a trylock each, and
- * waiting for the last of them, since memory that is mapped instead is there to stay. */
+/* The same from another arena that has some, by a trylock each. `wait` waits for the last of them:
+ * before new memory is mapped, since that is there to stay. */
 static bool
-borrow(const struct arena *not_this, const struct demand *d, struct magazine *m, struct batch *b)
+borrow(const struct arena *not_this, const struct demand *d, bool wait, struct magazine *m,
+	struct batch *b)
 {
 	uint64_t bits = atomic_load_explicit(&hak_arenas.nonempty[d->cls], memory_order_relaxed) &
 			~((uint64_t)1 << not_this->index);
@@ -182,12 +200,29 @@ borrow(const struct arena *not_this, const struct demand *d, struct magazine *m,
 	for (; bits && !got; bits &= bits - 1) {
 		struct arena *a = arena_at((unsigned)__builtin_ctzll(bits));
 		bool last = (bits & (bits - 1)) == 0;
-		if (!lock_try(&a->lock) && !(last && lock_acquire(&a->lock)))
+		if (!lock_try(&a->lock) && !(wait && last && lock_acquire(&a->lock)))
 			continue;
 		got = take_blocks(a, d, false, m, b);
 		a->borrowed += got;
 		lock_release(&a->lock);
 	}
+	return got;
+}
+
+/* The same from a new slab, where the arena has got nothing meanwhile. */
+static bool
+map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct batch *b)
+{
+	if (!arena_lock(a))
+		return false;
+	if (a->depot_bytes > DEPOT_KEEP) {
+		lock_release(&a->lock);
+		arena_age_depots(a, d->now_ms, DEPOT_IDLE_MS);
+		if (!arena_lock(a))
+			return false;
+	}
+	bool got = take_blocks(a, d, true, m, b);
+	lock_release(&a->lock);
 	return got;
 }
 
@@ -202,17 +237,17 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 
 	b.nchains = b.nblocks = b.nfresh = b.count = 0;
 	b.populate = false;
-	if (!a || !arena_lock(a))
+	if (!a)
 		return m;
-	a->refills++;
-	got = take_blocks(a, &d, atomic_load_explicit(&hak_arenas.active, memory_order_relaxed) == 1,
-		&m, &b);
-	lock_release(&a->lock);
-	if (!got && !borrow(a, &d, &m, &b)) {
-		if (!arena_lock(a))
-			return m;
-		take_blocks(a, &d, true, &m, &b);
+	/* Another thread is in there, perhaps without a CPU: others may have what is wanted. */
+	if (!try_arena(a) && !borrow(a, &d, false, &m, &b) && !lock_acquire(&a->lock))
+		return m;
+	if (!m.head && b.count == 0) {
+		a->refills++;
+		got = take_blocks(a, &d, false, &m, &b);
 		lock_release(&a->lock);
+		if (!got && !borrow(a, &d, true, &m, &b) && !map_blocks(a, &d, &m, &b))
+			return m;
 	}
 	HAK_INJECT(INJECT_REFILL);
 	return m.head ? m : batch_join(&b, cls);
@@ -235,6 +270,23 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 
 /* --- return ---------------------------------------------------------------------------------- */
 
+/* Locks the arena, or another active one if a trylock gets that sooner: a depot may hold blocks of
+ * any arena. NULL when a fork holds the locks. */
+static struct arena *
+lock_any(struct arena *a)
+{
+	unsigned active = atomic_load_explicit(&hak_arenas.active, memory_order_acquire);
+
+	if (HAK_LIKELY(try_arena(a)))
+		return a;
+	for (unsigned i = 1; i < active; i++) {
+		struct arena *other = arena_at((a->index + i) & (active - 1));
+		if (lock_try(&other->lock))
+			return other;
+	}
+	return lock_acquire(&a->lock) ? a : NULL;
+}
+
 bool
 arena_drain(unsigned cls, struct magazine m)
 {
@@ -244,20 +296,20 @@ arena_drain(unsigned cls, struct magazine m)
 
 	if (HAK_UNLIKELY(owned_cls != cls))
 		log_fatal("corrupt heap: %p is no block of %u bytes", m.head, sizeclass_size(cls));
-	if (!arena_lock(a))
+	a = lock_any(a);
+	if (!a)
 		return false;
-	struct depot *d = &a->depots[cls];
-	a->drains++;
 	size_t bytes = m.count * sizeclass_size(cls);
-	if (a->depot_bytes + bytes > DEPOT_BYTES) {
-		lock_release(&a->lock);
-		arena_flush(m.head);
-		return true;
+	bool fits = a->depot_bytes + bytes <= DEPOT_BYTES;
+	a->drains++;
+	if (fits) {
+		depot_push(&a->depots[cls], m, now_ms);
+		a->depot_bytes += bytes;
+		note_room(a, cls);
 	}
-	depot_push(d, m, now_ms);
-	a->depot_bytes += bytes;
-	note_room(a, cls);
 	lock_release(&a->lock);
+	if (!fits)
+		arena_flush(m.head);
 	return true;
 }
 

@@ -36,5 +36,7 @@ arena_at(unsigned i)
 
 /* lock_acquire, counting contention, which makes the number of arenas grow. */
 bool arena_lock(struct arena *a) __attribute__((warn_unused_result));
+/* Gives the blocks of depots that have been idle for least_ms back to their slabs; no lock held. */
+void arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms);
 
 #endif

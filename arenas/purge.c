@@ -33,16 +33,15 @@ idle_blocks(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 	return list;
 }
 
-/* Idle depots go back to their slabs; a round trip of the lock for each that has something. */
-static void
-age_arena(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
+void
+arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms)
 {
 	unsigned cls = 1;
 
 	if (!arena_lock(a))
 		return;
 	while (cls < BIN_CLASSES) {
-		void *list = idle_blocks(a, cls++, now_ms, cold_ms);
+		void *list = idle_blocks(a, cls++, now_ms, least_ms);
 		if (!list)
 			continue;
 		lock_release(&a->lock);
@@ -50,6 +49,15 @@ age_arena(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
 		if (!arena_lock(a))
 			return;
 	}
+	lock_release(&a->lock);
+}
+
+static void
+age_arena(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
+{
+	arena_age_depots(a, now_ms, cold_ms);
+	if (!arena_lock(a))
+		return;
 	backend_arena_age(&a->backend, now_ms, cold_ms);
 	lock_release(&a->lock);
 }
