@@ -154,7 +154,7 @@ note_room(struct arena *a, unsigned cls)
 {
 	uint64_t bit = (uint64_t)1 << a->index;
 	uint64_t bits = atomic_load_explicit(&hak_arenas.nonempty[cls], memory_order_relaxed);
-	bool room = a->depots[cls].top || !backend_dry(&a->backend, cls);
+	bool room = a->depots[cls].blocks || !backend_dry(&a->backend, cls);
 
 	/* A hint, read without the lock: relaxed. */
 	if (room == ((bits & bit) != 0))
@@ -178,7 +178,7 @@ static bool
 take_blocks(struct arena *a, const struct demand *d, bool birth, struct magazine *m,
 	struct batch *b)
 {
-	*m = depot_pop(&a->depots[d->cls], d->now_ms);
+	*m = depot_pop(&a->depots[d->cls], os_cpu(), d->now_ms);
 	if (m->head)
 		a->depot_bytes -= m->count * sizeclass_size(d->cls);
 	else if (birth || !backend_dry(&a->backend, d->cls))
@@ -303,7 +303,7 @@ arena_drain(unsigned cls, struct magazine m)
 	bool fits = a->depot_bytes + bytes <= DEPOT_BYTES;
 	a->drains++;
 	if (fits) {
-		depot_push(&a->depots[cls], m, now_ms);
+		depot_push(&a->depots[cls], os_cpu(), m, now_ms);
 		a->depot_bytes += bytes;
 		note_room(a, cls);
 	}

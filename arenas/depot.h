@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * arenas/depot.h - an arena's stack of magazines of one class (Bonwick & Adams, USENIX 2001).
+ * arenas/depot.h - an arena's stacks of magazines of one class (Bonwick & Adams, USENIX 2001).
  *
  * A magazine is a list of free blocks linked through their first words; in a depot the second word
  * of its first block holds the next magazine's address and the magazine's length. A depot belongs
@@ -16,8 +16,12 @@ struct magazine {
 	uint32_t count;
 };
 
+/* A stack for each of a few CPUs: a magazine goes, as long as there is a choice, to a thread on the
+ * CPU whose caches hold its blocks. */
+#define DEPOT_WAYS 4
+
 struct depot {
-	void *top;
+	void *tops[DEPOT_WAYS];
 	uint32_t blocks;
 	uint32_t used_ms; /* when it was last pushed to or popped from */
 };
@@ -27,48 +31,60 @@ struct depot {
 #define DEPOT_MAX_COUNT UINT16_MAX
 
 HAK_INLINE void
-depot_push(struct depot *d, struct magazine m, uint32_t now_ms)
+depot_push(struct depot *d, unsigned cpu, struct magazine m, uint32_t now_ms)
 {
+	void **top = &d->tops[cpu % DEPOT_WAYS];
+
 	HAK_ASSERT(m.count > 0 && m.count <= DEPOT_MAX_COUNT);
-	((uint64_t *)m.head)[1] = (uint64_t)(uintptr_t)d->top |
-				  (uint64_t)m.count << DEPOT_COUNT_SHIFT;
-	d->top = m.head;
+	((uint64_t *)m.head)[1] =
+		(uint64_t)(uintptr_t)*top | (uint64_t)m.count << DEPOT_COUNT_SHIFT;
+	*top = m.head;
 	d->blocks += m.count;
 	d->used_ms = now_ms;
 }
 
+/* The magazine below the one that begins at `head`; *count gets the length of that one. */
+HAK_INLINE void *
+depot_below(const void *head, uint32_t *count)
+{
+	uint64_t word = ((const uint64_t *)head)[1];
+
+	*count = (uint32_t)(word >> DEPOT_COUNT_SHIFT);
+	return (void *)(uintptr_t)(word & (((uint64_t)1 << DEPOT_COUNT_SHIFT) - 1));
+}
+
 /* An empty magazine when the depot is. */
 HAK_INLINE struct magazine
-depot_pop(struct depot *d, uint32_t now_ms)
+depot_pop(struct depot *d, unsigned cpu, uint32_t now_ms)
 {
-	struct magazine m = {d->top, 0};
+	struct magazine m = {NULL, 0};
 
-	if (!m.head)
-		return m;
-	uint64_t word = ((uint64_t *)m.head)[1];
-	m.count = (uint32_t)(word >> DEPOT_COUNT_SHIFT);
-	d->top = (void *)(uintptr_t)(word & (((uint64_t)1 << DEPOT_COUNT_SHIFT) - 1));
-	d->blocks -= m.count;
-	d->used_ms = now_ms;
+	for (unsigned i = 0; i < DEPOT_WAYS && !m.head && d->blocks > 0; i++) {
+		void **top = &d->tops[(cpu + i) % DEPOT_WAYS];
+		m.head = *top;
+		if (!m.head)
+			continue;
+		*top = depot_below(m.head, &m.count);
+		d->blocks -= m.count;
+		d->used_ms = now_ms;
+	}
 	return m;
 }
 
 HAK_INLINE void
 depot_audit(const struct depot *d)
 {
-	uint32_t blocks = 0;
+	uint32_t blocks = 0, count;
 
-	for (void *m = d->top; m;) {
-		uint64_t word = ((uint64_t *)m)[1];
-		uint32_t count = (uint32_t)(word >> DEPOT_COUNT_SHIFT);
-		uint32_t n = 0;
-
-		for (void *p = m; p; p = *(void **)p)
-			n++;
-		HAK_CHECK(n == count);
-		blocks += n;
-		m = (void *)(uintptr_t)(word & (((uint64_t)1 << DEPOT_COUNT_SHIFT) - 1));
-	}
+	for (unsigned i = 0; i < DEPOT_WAYS; i++)
+		for (void *m = d->tops[i], *below; m; m = below) {
+			uint32_t n = 0;
+			below = depot_below(m, &count);
+			for (void *p = m; p; p = *(void **)p)
+				n++;
+			HAK_CHECK(n == count);
+			blocks += n;
+		}
 	HAK_CHECK(blocks == d->blocks);
 }
 

@@ -175,6 +175,16 @@ os_now_ms(void)
 }
 
 unsigned
+os_cpu(void)
+{
+	int saved = errno;
+	int cpu = sched_getcpu();
+
+	errno = saved;
+	return cpu < 0 ? 0 : (unsigned)cpu;
+}
+
+unsigned
 os_cpus(void)
 {
 	/* The raw call: sched_getaffinity's fixed cpu_set_t fails on hosts above 1024 CPUs. */
