@@ -236,7 +236,6 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 	bool got;
 
 	b.nchains = b.nblocks = b.nfresh = b.count = 0;
-	b.populate = false;
 	if (!a)
 		return m;
 	/* Another thread is in there, perhaps without a CPU: others may have what is wanted. */

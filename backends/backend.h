@@ -47,9 +47,6 @@ struct batch {
 	void *blocks[BATCH_BLOCKS];
 	char *fresh; /* consecutive blocks, never handed out before */
 	uint32_t nfresh;
-	bool populate; /* the fresh blocks' slab is new and worth backing at once */
-	char *slab;    /* then: its base, and its bytes */
-	size_t slab_bytes;
 	uint32_t count; /* all of the above together */
 };
 

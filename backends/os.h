@@ -21,8 +21,8 @@ bool os_commit(void *p, size_t size);
 bool os_purge(void *p, size_t size);
 /* Offers the memory: the system takes it when it needs it; contents are lost or kept. */
 void os_offer(void *p, size_t size);
-/* Backs the range with memory at once, cheaper than faults one by one. May do nothing. */
-void os_populate(void *p, size_t size);
+/* Asks for huge pages when the range is touched. May do nothing. */
+void os_huge(void *p, size_t size);
 /* Moves the pages of `from` to `to` without copying; `from` then reads as zero. Both stay mapped.
  * False when the kernel cannot: nothing has changed then. */
 bool os_move(void *from, void *to, size_t size);
@@ -44,7 +44,7 @@ unsigned os_cpus(void);
 size_t os_address_space_limit(void);
 #ifdef HAK_TESTING
 /* Fault injection: the call to the OS that is `countdown` calls away fails, and all after it when
- * `sticky`. Negative never fails. Reserve, commit, purge, populate and move count as calls. */
+ * `sticky`. Negative never fails. Reserve, commit, purge and move count as calls. */
 void os_fail_after(long countdown, bool sticky);
 #endif
 

@@ -11,9 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -139,15 +136,11 @@ os_offer(void *p, size_t size)
 }
 
 void
-os_populate(void *p, size_t size)
+os_huge(void *p, size_t size)
 {
-	static _Atomic bool refused;
 	int saved = errno;
 
-	if (atomic_load_explicit(&refused, memory_order_relaxed) || injected_failure())
-		return;
-	if (madvise(p, size, MADV_POPULATE_WRITE) != 0 && (errno == EINVAL || errno == ENOSYS))
-		atomic_store_explicit(&refused, true, memory_order_relaxed);
+	madvise(p, size, MADV_HUGEPAGE);
 	errno = saved;
 }
 

@@ -10,6 +10,8 @@
 /* Records are committed this many bytes at a time: 64 MiB of heap. */
 #define RECORD_STEP ((size_t)64 << 10)
 #define MAX_GROWTH_PAGES ((size_t)64 << 20 >> PAGE_SHIFT)
+/* A heap of this many pages gets huge ones for what it grows by. */
+#define HUGE_PAGES ((size_t)64 << 20 >> PAGE_SHIFT)
 #define META_CHUNK ((size_t)256 << 10)
 
 /* An empty heap: of all addresses only a non-canonical one passes the comparison. */
@@ -260,6 +262,8 @@ region_grow(struct region *r, size_t pages)
 	s->npages = (uint32_t)pages;
 	s->base = base + old * PAGE_BYTES;
 	region_publish(r, base, records, old + pages);
+	if (old >= HUGE_PAGES && s->base == (char *)round_up((size_t)s->base, CHUNK_BYTES))
+		os_huge(s->base, round_down(pages * PAGE_BYTES, CHUNK_BYTES));
 	if (r == regions) {
 		RELAXED_SET(hak_heap.last, (uintptr_t)base - 1);
 		RELAXED_SET(hak_heap.negated, (uintptr_t)0 - (old + pages) * PAGE_BYTES);
@@ -340,7 +344,9 @@ pagemap_grow(size_t npages, size_t align_pages)
 		size_t have = RELAXED(r->npages);
 		size_t step = have / 8 < CHUNK_PAGES ? CHUNK_PAGES : round_down(have / 8, CHUNK_PAGES);
 		step = step > MAX_GROWTH_PAGES ? MAX_GROWTH_PAGES : step;
-		if (need < step && (s = region_grow(r, step)))
+		if (step < need)
+			step = round_up(need, CHUNK_PAGES);
+		if ((s = region_grow(r, step)))
 			return s;
 		if ((s = region_grow(r, need)))
 			return s;

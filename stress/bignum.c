@@ -10,7 +10,8 @@ enum { MAX_LIMBS = 1024 };
 
 static uint64_t allocated;
 
-static struct num *num_new(size_t limbs)
+static struct num *
+num_new(size_t limbs)
 {
 	size_t size = sizeof(struct num) + limbs * sizeof(uint32_t);
 	struct num *a = malloc(size);
@@ -24,7 +25,8 @@ static struct num *num_new(size_t limbs)
 }
 
 /* Of the length and the first and last limb, as cheap as can be: it must not outweigh malloc. */
-static uint32_t num_check(const struct num *a)
+static uint32_t
+num_check(const struct num *a)
 {
 	uint32_t check = a->len ^ 0x5eed0000;
 
@@ -32,7 +34,8 @@ static uint32_t num_check(const struct num *a)
 }
 
 /* Every value passes here once it is computed, before anyone else sees it. */
-static struct num *num_seal(struct num *a)
+static struct num *
+num_seal(struct num *a)
 {
 	while (a->len > 0 && a->limb[a->len - 1] == 0)
 		a->len--;
@@ -40,13 +43,15 @@ static struct num *num_seal(struct num *a)
 	return a;
 }
 
-struct num *num_ref(struct num *a)
+struct num *
+num_ref(struct num *a)
 {
 	a->refs++;
 	return a;
 }
 
-void num_release(struct num *a)
+void
+num_release(struct num *a)
 {
 	uint32_t check;
 
@@ -64,20 +69,23 @@ void num_release(struct num *a)
 	free(a);
 }
 
-void num_set(struct num **place, struct num *value)
+void
+num_set(struct num **place, struct num *value)
 {
 	num_release(*place);
 	*place = value;
 }
 
-uint64_t num_allocated(void)
+uint64_t
+num_allocated(void)
 {
 	return allocated;
 }
 
 /* --- conversion and comparison --------------------------------------------------------------- */
 
-struct num *num_from_u64(uint64_t value)
+struct num *
+num_from_u64(uint64_t value)
 {
 	struct num *a = num_new(2);
 
@@ -86,7 +94,8 @@ struct num *num_from_u64(uint64_t value)
 	return num_seal(a);
 }
 
-uint64_t num_to_u64(const struct num *a)
+uint64_t
+num_to_u64(const struct num *a)
 {
 	uint64_t value = 0;
 
@@ -95,7 +104,8 @@ uint64_t num_to_u64(const struct num *a)
 	return value;
 }
 
-struct num *num_from_decimal(const char *digits)
+struct num *
+num_from_decimal(const char *digits)
 {
 	struct num *ten = num_from_u64(10);
 	struct num *a = num_from_u64(0);
@@ -111,7 +121,8 @@ struct num *num_from_decimal(const char *digits)
 	return a;
 }
 
-char *num_to_decimal(const struct num *a)
+char *
+num_to_decimal(const struct num *a)
 {
 	/* A limb has at most 9.64 digits. */
 	size_t size = (size_t)a->len * 10 + 2;
@@ -134,14 +145,16 @@ char *num_to_decimal(const struct num *a)
 	return text;
 }
 
-unsigned num_bits(const struct num *a)
+unsigned
+num_bits(const struct num *a)
 {
 	if (a->len == 0)
 		return 0;
 	return a->len * 32 - (unsigned)__builtin_clz(a->limb[a->len - 1]);
 }
 
-int num_cmp(const struct num *a, const struct num *b)
+int
+num_cmp(const struct num *a, const struct num *b)
 {
 	if (a->len != b->len)
 		return a->len < b->len ? -1 : 1;
@@ -152,14 +165,16 @@ int num_cmp(const struct num *a, const struct num *b)
 	return 0;
 }
 
-bool num_is(const struct num *a, uint32_t value)
+bool
+num_is(const struct num *a, uint32_t value)
 {
 	return value == 0 ? a->len == 0 : a->len == 1 && a->limb[0] == value;
 }
 
 /* --- arithmetic ------------------------------------------------------------------------------ */
 
-struct num *num_add(const struct num *a, const struct num *b)
+struct num *
+num_add(const struct num *a, const struct num *b)
 {
 	const struct num *longer = a->len >= b->len ? a : b;
 	const struct num *shorter = a->len >= b->len ? b : a;
@@ -177,7 +192,8 @@ struct num *num_add(const struct num *a, const struct num *b)
 	return num_seal(sum);
 }
 
-struct num *num_sub(const struct num *a, const struct num *b)
+struct num *
+num_sub(const struct num *a, const struct num *b)
 {
 	struct num *difference = num_new(a->len);
 	uint64_t borrow = 0;
@@ -191,7 +207,8 @@ struct num *num_sub(const struct num *a, const struct num *b)
 	return num_seal(difference);
 }
 
-struct num *num_mul(const struct num *a, const struct num *b)
+struct num *
+num_mul(const struct num *a, const struct num *b)
 {
 	struct num *product = num_new((size_t)a->len + b->len);
 
@@ -209,7 +226,8 @@ struct num *num_mul(const struct num *a, const struct num *b)
 	return num_seal(product);
 }
 
-struct num *num_div_word(const struct num *a, uint32_t word, uint32_t *remainder)
+struct num *
+num_div_word(const struct num *a, uint32_t word, uint32_t *remainder)
 {
 	struct num *quotient = num_new(a->len);
 	uint64_t rest = 0;
@@ -224,7 +242,8 @@ struct num *num_div_word(const struct num *a, uint32_t word, uint32_t *remainder
 }
 
 /* a shifted left by fewer than 32 bits, with one limb more than a, which may be 0: not sealed. */
-static struct num *shifted(const struct num *a, unsigned bits)
+static struct num *
+shifted(const struct num *a, unsigned bits)
 {
 	struct num *s = num_new((size_t)a->len + 1);
 	uint64_t carry = 0;
@@ -240,7 +259,8 @@ static struct num *shifted(const struct num *a, unsigned bits)
 
 /* Subtracts v times its digit of the quotient from u[0..n] and returns that digit. The highest bit
  * of v[n - 1] is set, so that the estimate is at most two too high. */
-static uint32_t divide_step(uint32_t *u, const uint32_t *v, uint32_t n)
+static uint32_t
+divide_step(uint32_t *u, const uint32_t *v, uint32_t n)
 {
 	uint64_t top = (uint64_t)u[n] << 32 | u[n - 1];
 	uint64_t digit = top / v[n - 1];
@@ -272,8 +292,8 @@ static uint32_t divide_step(uint32_t *u, const uint32_t *v, uint32_t n)
 }
 
 /* The case of a divisor of two limbs or more, and a dividend that is not shorter. */
-static void divide_long(
-	const struct num *a, const struct num *b, struct num **quotient, struct num **remainder)
+static void
+divide_long(const struct num *a, const struct num *b, struct num **quotient, struct num **remainder)
 {
 	unsigned shift = (unsigned)__builtin_clz(b->limb[b->len - 1]);
 	uint32_t n = b->len;
@@ -291,8 +311,8 @@ static void divide_long(
 	*remainder = num_seal(u);
 }
 
-void num_divmod(
-	const struct num *a, const struct num *b, struct num **quotient, struct num **remainder)
+void
+num_divmod(const struct num *a, const struct num *b, struct num **quotient, struct num **remainder)
 {
 	if (a->len < b->len) {
 		struct num *zero = num_from_u64(0);
@@ -309,7 +329,8 @@ void num_divmod(
 	}
 }
 
-struct num *num_div(const struct num *a, const struct num *b)
+struct num *
+num_div(const struct num *a, const struct num *b)
 {
 	struct num *quotient, *remainder;
 
@@ -318,7 +339,8 @@ struct num *num_div(const struct num *a, const struct num *b)
 	return quotient;
 }
 
-struct num *num_mod(const struct num *a, const struct num *b)
+struct num *
+num_mod(const struct num *a, const struct num *b)
 {
 	struct num *quotient, *remainder;
 
@@ -329,7 +351,8 @@ struct num *num_mod(const struct num *a, const struct num *b)
 
 /* --- number theory --------------------------------------------------------------------------- */
 
-struct num *num_mulmod(const struct num *a, const struct num *b, const struct num *m)
+struct num *
+num_mulmod(const struct num *a, const struct num *b, const struct num *m)
 {
 	struct num *product = num_mul(a, b);
 
@@ -337,7 +360,8 @@ struct num *num_mulmod(const struct num *a, const struct num *b, const struct nu
 	return product;
 }
 
-struct num *num_powmod(const struct num *base, const struct num *exponent, const struct num *m)
+struct num *
+num_powmod(const struct num *base, const struct num *exponent, const struct num *m)
 {
 	struct num *result = num_from_u64(1);
 
@@ -349,7 +373,8 @@ struct num *num_powmod(const struct num *base, const struct num *exponent, const
 	return result;
 }
 
-struct num *num_pow(const struct num *base, unsigned exponent)
+struct num *
+num_pow(const struct num *base, unsigned exponent)
 {
 	struct num *result = num_from_u64(1);
 
@@ -358,7 +383,8 @@ struct num *num_pow(const struct num *base, unsigned exponent)
 	return result;
 }
 
-struct num *num_gcd(const struct num *a, const struct num *b)
+struct num *
+num_gcd(const struct num *a, const struct num *b)
 {
 	struct num *zero = num_from_u64(0);
 	struct num *x = num_add(a, zero);
@@ -375,7 +401,8 @@ struct num *num_gcd(const struct num *a, const struct num *b)
 	return x;
 }
 
-struct num *num_root(const struct num *a, unsigned k)
+struct num *
+num_root(const struct num *a, unsigned k)
 {
 	struct num *degree = num_from_u64(k);
 	struct num *less = num_from_u64(k - 1);

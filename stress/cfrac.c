@@ -49,13 +49,15 @@ static uint16_t primes[PRIMES];
 /* A digest of the whole computation. */
 static uint64_t digest;
 
-static void digest_num(const struct num *a)
+static void
+digest_num(const struct num *a)
 {
 	for (uint32_t i = 0; i < a->len; i++)
 		digest = mix64(digest + HARNESS_GOLDEN + a->limb[i]);
 }
 
-static void primes_init(void)
+static void
+primes_init(void)
 {
 	size_t count = 0;
 
@@ -83,7 +85,8 @@ struct expansion {
 	bool negative; /* n is odd */
 };
 
-static void expansion_start(struct expansion *e, const struct num *n, const struct num *kn)
+static void
+expansion_start(struct expansion *e, const struct num *n, const struct num *kn)
 {
 	struct num *g = num_root(kn, 2);
 	struct num *zero = num_from_u64(0);
@@ -99,7 +102,8 @@ static void expansion_start(struct expansion *e, const struct num *n, const stru
 	e->negative = false;
 }
 
-static void expansion_end(struct expansion *e)
+static void
+expansion_end(struct expansion *e)
 {
 	num_release(e->g_twice);
 	num_release(e->g_plus_p);
@@ -111,7 +115,8 @@ static void expansion_end(struct expansion *e)
 }
 
 /* Q[n+1] = Q[n-1] + b (r - r_before), where the difference may be negative. */
-static struct num *next_q(const struct expansion *e, const struct num *b, const struct num *r)
+static struct num *
+next_q(const struct expansion *e, const struct num *b, const struct num *r)
 {
 	bool grows = num_cmp(r, e->r_before) >= 0;
 	struct num *difference = grows ? num_sub(r, e->r_before) : num_sub(e->r_before, r);
@@ -123,7 +128,8 @@ static struct num *next_q(const struct expansion *e, const struct num *b, const 
 	return q;
 }
 
-static void expansion_step(struct expansion *e)
+static void
+expansion_step(struct expansion *e)
 {
 	struct num *b, *r, *q, *a;
 
@@ -160,7 +166,8 @@ struct relation {
 	uint8_t exponent[];
 };
 
-static uint64_t power_word(uint64_t base, uint32_t exponent, uint32_t m)
+static uint64_t
+power_word(uint64_t base, uint32_t exponent, uint32_t m)
 {
 	uint64_t result = 1;
 
@@ -172,7 +179,8 @@ static uint64_t power_word(uint64_t base, uint32_t exponent, uint32_t m)
 	return result;
 }
 
-static uint32_t remainder_word(const struct num *a, uint32_t word)
+static uint32_t
+remainder_word(const struct num *a, uint32_t word)
 {
 	uint32_t rest;
 
@@ -181,12 +189,14 @@ static uint32_t remainder_word(const struct num *a, uint32_t word)
 }
 
 /* Whether kN is a square modulo p (Euler's criterion): only such primes divide a Q. */
-static bool divides_some_q(uint32_t kn_mod_p, uint32_t p)
+static bool
+divides_some_q(uint32_t kn_mod_p, uint32_t p)
 {
 	return p == 2 || kn_mod_p == 0 || power_word(kn_mod_p, (p - 1) / 2, p) == 1;
 }
 
-static void base_init(struct base *b, const struct num *n, const struct num *kn)
+static void
+base_init(struct base *b, const struct num *n, const struct num *kn)
 {
 	unsigned bits = num_bits(n);
 	/* All measured at 44 digits, where the optimum is flat. */
@@ -204,14 +214,16 @@ static void base_init(struct base *b, const struct num *n, const struct num *kn)
 	}
 }
 
-static void relation_release(struct relation *r)
+static void
+relation_release(struct relation *r)
 {
 	num_release(r->a);
 	free(r);
 }
 
 /* The product of prime[i]^(exponent[i] / divisor), mod N. */
-static struct num *base_product(const struct base *b, const uint16_t *exponent, unsigned divisor)
+static struct num *
+base_product(const struct base *b, const uint16_t *exponent, unsigned divisor)
 {
 	struct num *product = num_from_u64(1);
 
@@ -228,7 +240,8 @@ static struct num *base_product(const struct base *b, const uint16_t *exponent, 
 }
 
 /* Damaged numbers rarely form a true congruence. */
-static void relation_verify(const struct relation *r, const struct base *b)
+static void
+relation_verify(const struct relation *r, const struct base *b)
 {
 	uint16_t exponent[MAX_BASE];
 	struct num *right, *left = num_mulmod(r->a, r->a, b->modulus);
@@ -247,7 +260,8 @@ static void relation_verify(const struct relation *r, const struct base *b)
 }
 
 /* Whether a Q of `bits` bits, of which `left` are left after prime i, is not worth going on. */
-static bool hopeless(const struct base *b, unsigned i, unsigned left, unsigned bits)
+static bool
+hopeless(const struct base *b, unsigned i, unsigned left, unsigned bits)
 {
 	for (unsigned k = 0; k < EARLY; k++) {
 		if (i == b->early[k].after && left + b->early[k].bits > bits)
@@ -257,7 +271,8 @@ static bool hopeless(const struct base *b, unsigned i, unsigned left, unsigned b
 }
 
 /* The relation of the expansion's present A and Q, or NULL when the base does not factor Q. */
-static struct relation *relation_find(const struct expansion *e, const struct base *b)
+static struct relation *
+relation_find(const struct expansion *e, const struct base *b)
 {
 	size_t size = sizeof(struct relation) + b->count + 1;
 	struct relation *r = calloc(1, size);
@@ -305,13 +320,14 @@ struct matrix {
 	uint64_t **row;
 };
 
-static bool bit_get(const uint64_t *words, unsigned bit)
+static bool
+bit_get(const uint64_t *words, unsigned bit)
 {
 	return words[bit / 64] >> bit % 64 & 1;
 }
 
-static void matrix_init(
-	struct matrix *m, struct relation **relations, unsigned rows, unsigned columns)
+static void
+matrix_init(struct matrix *m, struct relation **relations, unsigned rows, unsigned columns)
 {
 	m->columns = columns;
 	m->rows = rows;
@@ -327,7 +343,8 @@ static void matrix_init(
 
 /* Gaussian elimination. Returns the number of rows with a parity left, which come first; each of
  * the others is a set of relations whose product is a square. */
-static unsigned matrix_eliminate(struct matrix *m)
+static unsigned
+matrix_eliminate(struct matrix *m)
 {
 	unsigned rank = 0;
 
@@ -352,7 +369,8 @@ static unsigned matrix_eliminate(struct matrix *m)
 	return rank;
 }
 
-static void matrix_end(struct matrix *m)
+static void
+matrix_end(struct matrix *m)
 {
 	for (unsigned i = 0; i < m->rows; i++)
 		free(m->row[i]);
@@ -360,8 +378,9 @@ static void matrix_end(struct matrix *m)
 }
 
 /* gcd(X - Y, N), where X^2 = Y^2 mod N is the product of the row's relations. */
-static struct num *square_gcd(const struct base *b, struct relation **relations,
-	const struct matrix *m, const uint64_t *row)
+static struct num *
+square_gcd(const struct base *b, struct relation **relations, const struct matrix *m,
+	const uint64_t *row)
 {
 	uint16_t exponent[MAX_BASE] = {0};
 	struct num *x = num_from_u64(1);
@@ -382,7 +401,8 @@ static struct num *square_gcd(const struct base *b, struct relation **relations,
 }
 
 /* A proper factor of N, or NULL when all congruences of squares were trivial ones. */
-static struct num *combine(const struct base *b, struct relation **relations, unsigned count)
+static struct num *
+combine(const struct base *b, struct relation **relations, unsigned count)
 {
 	struct matrix m;
 	struct num *factor = NULL;
@@ -404,7 +424,8 @@ static struct num *combine(const struct base *b, struct relation **relations, un
 
 /* A proper factor of N from the expansion of sqrt(kN), or NULL: its period, which ends with Q = 1,
  * may be too short. No Q is 0, because neither N nor kN is a square. */
-static struct num *split_with(const struct num *n, uint32_t k)
+static struct num *
+split_with(const struct num *n, uint32_t k)
 {
 	struct num *multiplier = num_from_u64(k);
 	struct num *kn = num_mul(n, multiplier);
@@ -437,7 +458,8 @@ static struct num *split_with(const struct num *n, uint32_t k)
 }
 
 /* 65536 times the binary logarithm of x > 0: in integers, so that it is the same everywhere. */
-static int64_t log2_fixed(uint32_t x)
+static int64_t
+log2_fixed(uint32_t x)
 {
 	unsigned whole = 31 - (unsigned)__builtin_clz(x);
 	uint64_t fraction = ((uint64_t)x << 31) >> whole; /* from 1 to 2, times 2^31 */
@@ -453,7 +475,8 @@ static int64_t log2_fixed(uint32_t x)
 
 /* How many bits the base's primes are expected to take from a Q, less what k adds to its size
  * (Knuth, The Art of Computer Programming, volume 2, section 4.5.4), as log2_fixed. */
-static int64_t multiplier_score(const struct num *n, uint32_t k)
+static int64_t
+multiplier_score(const struct num *n, uint32_t k)
 {
 	uint32_t n_mod_8 = remainder_word(n, 8) * k % 8;
 	int64_t score = -log2_fixed(k) / 2;
@@ -471,7 +494,8 @@ static int64_t multiplier_score(const struct num *n, uint32_t k)
 	return score;
 }
 
-static bool has_square_divisor(uint32_t k)
+static bool
+has_square_divisor(uint32_t k)
 {
 	for (uint32_t d = 2; d * d <= k; d++) {
 		if (k % (d * d) == 0)
@@ -482,7 +506,8 @@ static bool has_square_divisor(uint32_t k)
 
 /* A proper factor of a composite number that is no power and has no factor below 2^16. The best
  * multipliers are tried in turn. */
-static struct num *split(const struct num *n)
+static struct num *
+split(const struct num *n)
 {
 	int64_t score[MAX_MULTIPLIER];
 	struct num *factor = NULL;
@@ -508,7 +533,8 @@ static struct num *split(const struct num *n)
 }
 
 /* A root of n, if it is a perfect power of a number above 2^16; otherwise NULL. */
-static struct num *perfect_root(const struct num *n)
+static struct num *
+perfect_root(const struct num *n)
 {
 	for (unsigned i = 0; primes[i] * 16u < num_bits(n); i++) {
 		struct num *root = num_root(n, primes[i]);
@@ -524,7 +550,8 @@ static struct num *perfect_root(const struct num *n)
 }
 
 /* One round of the test of Miller and Rabin for odd n: whether n may be prime. */
-static bool passes(const struct num *n, uint32_t witness)
+static bool
+passes(const struct num *n, uint32_t witness)
 {
 	struct num *one = num_from_u64(1);
 	struct num *less = num_sub(n, one);
@@ -552,7 +579,8 @@ static bool passes(const struct num *n, uint32_t witness)
 }
 
 /* n has no factor below 2^16. Composites that pass are known not to exist below 2^81. */
-static bool is_prime(const struct num *n)
+static bool
+is_prime(const struct num *n)
 {
 	for (unsigned i = 0; i < 16; i++) {
 		if (!passes(n, primes[i]))
@@ -566,7 +594,8 @@ struct factors {
 	struct num *factor[MAX_FACTORS]; /* ascending */
 };
 
-static void factors_add(struct factors *f, struct num *prime)
+static void
+factors_add(struct factors *f, struct num *prime)
 {
 	unsigned i = f->count++;
 
@@ -576,7 +605,8 @@ static void factors_add(struct factors *f, struct num *prime)
 }
 
 /* Takes n over, which has no factor below 2^16. Each call's n is at most half as long. */
-static void factors_of_rough(struct factors *f, struct num *n)
+static void
+factors_of_rough(struct factors *f, struct num *n)
 {
 	struct num *factor;
 
@@ -592,7 +622,8 @@ static void factors_of_rough(struct factors *f, struct num *n)
 	factors_of_rough(f, n);
 }
 
-static void factors_of(struct factors *f, const struct num *number)
+static void
+factors_of(struct factors *f, const struct num *number)
 {
 	struct num *one = num_from_u64(1);
 	struct num *rest = num_mul(number, one);
@@ -617,7 +648,8 @@ static void factors_of(struct factors *f, const struct num *number)
 }
 
 /* The factors' product must be the number. Writes them to text, separated by commas. */
-static void factors_verify(const struct factors *f, const struct num *number, char *text)
+static void
+factors_verify(const struct factors *f, const struct num *number, char *text)
 {
 	struct num *product = num_from_u64(1);
 
@@ -637,7 +669,8 @@ static void factors_verify(const struct factors *f, const struct num *number, ch
 	num_release(product);
 }
 
-static const char *parse(int argc, char **argv)
+static const char *
+parse(int argc, char **argv)
 {
 	const char *digits = argc > 1 ? argv[1] : "853973422267389189268247728649";
 
@@ -657,7 +690,8 @@ static const char *parse(int argc, char **argv)
 	return digits;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	const char *digits = parse(argc, argv);
 	struct factors f;

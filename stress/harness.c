@@ -12,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-void harness_die(enum harness_status status, const char *format, ...)
+void
+harness_die(enum harness_status status, const char *format, ...)
 {
 	va_list args;
 
@@ -25,7 +26,8 @@ void harness_die(enum harness_status status, const char *format, ...)
 	_exit((int)status);
 }
 
-void harness_help(int argc, char **argv, const char *parameters)
+void
+harness_help(int argc, char **argv, const char *parameters)
 {
 	if (argc < 2 || (strcmp(argv[1], "-h") != 0 && strcmp(argv[1], "--help") != 0))
 		return;
@@ -35,12 +37,14 @@ void harness_help(int argc, char **argv, const char *parameters)
 
 /* --- parameters ------------------------------------------------------------------------------ */
 
-static unsigned param_scale(const struct param *p)
+static unsigned
+param_scale(const struct param *p)
 {
 	return p->kind == PARAM_SECONDS ? 1000 : 1;
 }
 
-static _Noreturn void param_bad(const struct param *p, const char *text)
+static _Noreturn void
+param_bad(const struct param *p, const char *text)
 {
 	unsigned scale = param_scale(p);
 
@@ -49,7 +53,8 @@ static _Noreturn void param_bad(const struct param *p, const char *text)
 		(double)p->max / scale);
 }
 
-void param_parse(struct param *p, const char *text)
+void
+param_parse(struct param *p, const char *text)
 {
 	char *end;
 
@@ -70,7 +75,8 @@ void param_parse(struct param *p, const char *text)
 		param_bad(p, text);
 }
 
-static void params_usage(const struct param *params, size_t n, char *text, size_t size)
+static void
+params_usage(const struct param *params, size_t n, char *text, size_t size)
 {
 	size_t used = 0;
 
@@ -81,7 +87,8 @@ static void params_usage(const struct param *params, size_t n, char *text, size_
 		used += (size_t)snprintf(text + used, size - used, "]");
 }
 
-void params_positional(struct param *params, size_t n, int argc, char **argv)
+void
+params_positional(struct param *params, size_t n, int argc, char **argv)
 {
 	char usage[256] = "";
 
@@ -96,7 +103,8 @@ void params_positional(struct param *params, size_t n, int argc, char **argv)
 
 /* --- time ------------------------------------------------------------------------------------ */
 
-uint64_t harness_now_ns(void)
+uint64_t
+harness_now_ns(void)
 {
 	struct timespec now;
 
@@ -104,7 +112,8 @@ uint64_t harness_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void harness_sleep_ms(uint64_t ms)
+void
+harness_sleep_ms(uint64_t ms)
 {
 	struct timespec left = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
 
@@ -114,7 +123,8 @@ void harness_sleep_ms(uint64_t ms)
 
 /* --- blocks ---------------------------------------------------------------------------------- */
 
-void block_exhausted(size_t size)
+void
+block_exhausted(size_t size)
 {
 	harness_die(HARNESS_FAILED,
 		"out of memory: no block of %zu bytes to be had: give smaller parameters or raise "
@@ -122,7 +132,8 @@ void block_exhausted(size_t size)
 		size);
 }
 
-void block_damaged(const void *mem, size_t size, uint64_t expected, uint64_t found)
+void
+block_damaged(const void *mem, size_t size, uint64_t expected, uint64_t found)
 {
 	harness_die(HARNESS_FAILED,
 		"checksum failure: the block of %zu bytes at %p holds %#" PRIx64 " where %#" PRIx64
@@ -130,7 +141,8 @@ void block_damaged(const void *mem, size_t size, uint64_t expected, uint64_t fou
 		size, mem, found, expected);
 }
 
-void *harness_array(size_t n, size_t size)
+void *
+harness_array(size_t n, size_t size)
 {
 	size_t bytes = (n * size + HARNESS_CACHE_LINE - 1) & ~(size_t)(HARNESS_CACHE_LINE - 1);
 	void *array = aligned_alloc(HARNESS_CACHE_LINE, bytes);
@@ -143,7 +155,8 @@ void *harness_array(size_t n, size_t size)
 
 /* --- threads --------------------------------------------------------------------------------- */
 
-void thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
+void
+thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
 {
 	int error = pthread_create(thread, NULL, run, arg);
 
@@ -154,7 +167,8 @@ void thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
 			strerror(error));
 }
 
-void thread_join(pthread_t thread)
+void
+thread_join(pthread_t thread)
 {
 	int error = pthread_join(thread, NULL);
 
@@ -162,7 +176,8 @@ void thread_join(pthread_t thread)
 		harness_die(HARNESS_FAILED, "cannot join a thread: %s", strerror(error));
 }
 
-void barrier_init(pthread_barrier_t *barrier, unsigned count)
+void
+barrier_init(pthread_barrier_t *barrier, unsigned count)
 {
 	int error = pthread_barrier_init(barrier, NULL, count);
 
@@ -170,7 +185,8 @@ void barrier_init(pthread_barrier_t *barrier, unsigned count)
 		harness_die(HARNESS_FAILED, "cannot create a barrier: %s", strerror(error));
 }
 
-void barrier_wait(pthread_barrier_t *barrier)
+void
+barrier_wait(pthread_barrier_t *barrier)
 {
 	int error = pthread_barrier_wait(barrier);
 
@@ -178,7 +194,8 @@ void barrier_wait(pthread_barrier_t *barrier)
 		harness_die(HARNESS_FAILED, "cannot wait at a barrier: %s", strerror(error));
 }
 
-static void *worker_main(void *arg)
+static void *
+worker_main(void *arg)
 {
 	struct worker *w = arg;
 
@@ -189,7 +206,8 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-void team_start(struct team *t, unsigned count, void (*run)(struct worker *w), void *shared)
+void
+team_start(struct team *t, unsigned count, void (*run)(struct worker *w), void *shared)
 {
 	t->count = count;
 	t->workers = harness_array(count, sizeof(*t->workers));
@@ -206,13 +224,15 @@ void team_start(struct team *t, unsigned count, void (*run)(struct worker *w), v
 	barrier_wait(&t->ready);
 }
 
-void team_join(struct team *t)
+void
+team_join(struct team *t)
 {
 	for (unsigned i = 0; i < t->count; i++)
 		thread_join(t->workers[i].thread);
 }
 
-void team_destroy(struct team *t)
+void
+team_destroy(struct team *t)
 {
 	pthread_barrier_destroy(&t->ready);
 	free(t->workers);
@@ -220,7 +240,8 @@ void team_destroy(struct team *t)
 
 /* --- the closing line ------------------------------------------------------------------------ */
 
-void tally_add(struct tally *total, const struct tally *t)
+void
+tally_add(struct tally *total, const struct tally *t)
 {
 	total->ops += t->ops;
 	total->checksum += t->checksum;
@@ -232,7 +253,8 @@ void tally_add(struct tally *total, const struct tally *t)
 
 /* The highest resident set of this program in KiB. VmHWM rather than ru_maxrss, because the latter
  * also counts what the process was before exec: a large launcher would hide a small workload. */
-static long peak_rss_kb(const struct rusage *usage)
+static long
+peak_rss_kb(const struct rusage *usage)
 {
 	static const char key[] = "VmHWM:";
 	char text[4096];
@@ -251,13 +273,14 @@ static long peak_rss_kb(const struct rusage *usage)
 	return line ? strtol(line + sizeof(key) - 1, NULL, 10) : usage->ru_maxrss;
 }
 
-static double timeval_seconds(struct timeval t)
+static double
+timeval_seconds(struct timeval t)
 {
 	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-void report(
-	const char *workload, unsigned threads, const struct tally *total, const char *extra, ...)
+void
+report(const char *workload, unsigned threads, const struct tally *total, const char *extra, ...)
 {
 	struct rusage usage = {0};
 	double seconds = (double)(total->end_ns - total->start_ns) / 1e9;

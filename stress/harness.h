@@ -71,7 +71,8 @@ uint64_t harness_now_ns(void);
 void harness_sleep_ms(uint64_t ms);
 
 /* The finaliser of splitmix64 (Steele, Lea & Flood, OOPSLA 2014): a bijection that mixes well. */
-static inline uint64_t mix64(uint64_t x)
+static inline uint64_t
+mix64(uint64_t x)
 {
 	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
@@ -85,19 +86,22 @@ struct prng {
 };
 
 /* One independent stream for each pair of seed and stream number. */
-static inline struct prng prng_init(uint64_t seed, uint64_t stream)
+static inline struct prng
+prng_init(uint64_t seed, uint64_t stream)
 {
 	return (struct prng){mix64(seed + HARNESS_GOLDEN * (stream + 1))};
 }
 
-static inline uint64_t prng_next(struct prng *g)
+static inline uint64_t
+prng_next(struct prng *g)
 {
 	g->state += HARNESS_GOLDEN;
 	return mix64(g->state);
 }
 
 /* A number below n from the upper half of a random word, without a division. n is 1 or more. */
-static inline uint32_t prng_scale(uint64_t random, uint32_t n)
+static inline uint32_t
+prng_scale(uint64_t random, uint32_t n)
 {
 	return (uint32_t)(((random >> 32) * n) >> 32);
 }
@@ -108,7 +112,8 @@ _Noreturn void block_exhausted(size_t size);
 _Noreturn void block_damaged(const void *mem, size_t size, uint64_t expected, uint64_t found);
 
 /* The value that a block of that size can hold of a word. */
-static inline uint64_t block_truncate(uint64_t word, size_t size)
+static inline uint64_t
+block_truncate(uint64_t word, size_t size)
 {
 	return size >= sizeof(word) ? word : word & ((UINT64_C(1) << (8 * size)) - 1);
 }
@@ -116,7 +121,8 @@ static inline uint64_t block_truncate(uint64_t word, size_t size)
 /* A block of size >= 1 bytes whose first and last word (first word and last byte below 16 bytes)
  * hold the word. The caller chooses a different word for each live block, so that a block that was
  * handed out twice, or overwritten, fails the check of block_delete. */
-static inline void *block_new(size_t size, uint64_t word)
+static inline void *
+block_new(size_t size, uint64_t word)
 {
 	char *mem = malloc(size);
 
@@ -137,7 +143,8 @@ static inline void *block_new(size_t size, uint64_t word)
 }
 
 /* The word read back from a block of fewer than 16 bytes; a false one if its last byte changed. */
-static inline uint64_t block_read_short(const char *mem, size_t size)
+static inline uint64_t
+block_read_short(const char *mem, size_t size)
 {
 	uint64_t found = 0;
 
@@ -153,7 +160,8 @@ static inline uint64_t block_read_short(const char *mem, size_t size)
 }
 
 /* Checks that the block still holds what block_new wrote, and frees it. Returns the word read. */
-static inline uint64_t block_delete(void *mem, size_t size, uint64_t word)
+static inline uint64_t
+block_delete(void *mem, size_t size, uint64_t word)
 {
 	uint64_t expected = block_truncate(word, size);
 	uint64_t first, last;

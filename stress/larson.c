@@ -60,12 +60,14 @@ static atomic_bool stop;
 static pthread_barrier_t ready;
 static sem_t chain_ended;
 
-static uint64_t chunk_word(const struct chunk *c)
+static uint64_t
+chunk_word(const struct chunk *c)
 {
 	return c->tag * HARNESS_GOLDEN;
 }
 
-static void chunk_fill(struct chunk *c, struct prng *prng)
+static void
+chunk_fill(struct chunk *c, struct prng *prng)
 {
 	uint64_t random = prng_next(prng);
 	uint32_t span = (uint32_t)(params[MAX].value - params[MIN].value) + 1;
@@ -75,13 +77,15 @@ static void chunk_fill(struct chunk *c, struct prng *prng)
 	c->mem = block_new(c->size, chunk_word(c));
 }
 
-static uint64_t chunk_empty(struct chunk *c)
+static uint64_t
+chunk_empty(struct chunk *c)
 {
 	return block_delete(c->mem, c->size, chunk_word(c));
 }
 
 /* Replaces one block, of those in chunks[0..n-1]. Returns the word that the old one held. */
-static uint64_t replace(struct chunk *chunks, size_t n, struct prng *prng)
+static uint64_t
+replace(struct chunk *chunks, size_t n, struct prng *prng)
 {
 	struct chunk *victim = &chunks[prng_scale(prng_next(prng), (uint32_t)n)];
 	uint64_t word = chunk_empty(victim);
@@ -91,7 +95,8 @@ static uint64_t replace(struct chunk *chunks, size_t n, struct prng *prng)
 }
 
 /* One generation's replacements. False when the time is over. */
-static bool generation_run(struct share *s)
+static bool
+generation_run(struct share *s)
 {
 	size_t n = params[CHUNKS].value;
 	uint64_t fixed = n < FIXED_OPS ? n : FIXED_OPS;
@@ -112,7 +117,8 @@ static bool generation_run(struct share *s)
 	return ops == last;
 }
 
-static void *generation_main(void *arg)
+static void *
+generation_main(void *arg)
 {
 	struct share *s = arg;
 	bool more;
@@ -142,7 +148,8 @@ static void *generation_main(void *arg)
 
 /* The main thread's part: it fills all shares, shuffles the blocks, so that those of one share lie
  * apart, and replaces some, so that the heap is a used one. Returns the checksum. */
-static uint64_t warm_up(struct chunk *chunks, size_t n)
+static uint64_t
+warm_up(struct chunk *chunks, size_t n)
 {
 	struct prng prng = prng_init(params[SEED].value, HARNESS_MAX_THREADS);
 	uint64_t checksum = 0;
@@ -161,7 +168,8 @@ static uint64_t warm_up(struct chunk *chunks, size_t n)
 	return checksum;
 }
 
-static void run_chains(struct share *shares, unsigned threads)
+static void
+run_chains(struct share *shares, unsigned threads)
 {
 	barrier_init(&ready, threads + 1);
 	if (sem_init(&chain_ended, 0, 0) != 0)
@@ -184,7 +192,8 @@ static void run_chains(struct share *shares, unsigned threads)
 	pthread_barrier_destroy(&ready);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	unsigned threads;
 	size_t n;

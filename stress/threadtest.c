@@ -30,7 +30,8 @@ static struct param params[PARAMS] = {
 	[SIZE] = {"SIZE", PARAM_COUNT, 8, 1, UINT64_C(1) << 30},
 };
 
-static void spin(uint64_t rounds)
+static void
+spin(uint64_t rounds)
 {
 	volatile unsigned x = 1;
 
@@ -38,7 +39,8 @@ static void spin(uint64_t rounds)
 		x = x * x + 1;
 }
 
-static void run(struct worker *w)
+static void
+run(struct worker *w)
 {
 	uint64_t threads = params[THREADS].value;
 	size_t size = params[SIZE].value;
@@ -67,7 +69,8 @@ static void run(struct worker *w)
 	free(objects);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct tally total = {0};
 	struct team team;

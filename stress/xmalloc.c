@@ -67,7 +67,8 @@ struct audit {
 
 static struct audit audits[2 * HARNESS_MAX_THREADS];
 
-static void queue_put(struct batch *b)
+static void
+queue_put(struct batch *b)
 {
 	pthread_mutex_lock(&queue.lock);
 	while (queue.length == QUEUE_BATCHES)
@@ -81,7 +82,8 @@ static void queue_put(struct batch *b)
 }
 
 /* The oldest batch; NULL when the queue is empty and no producer is left. */
-static struct batch *queue_take(void)
+static struct batch *
+queue_take(void)
 {
 	struct batch *b;
 
@@ -100,7 +102,8 @@ static struct batch *queue_take(void)
 	return b;
 }
 
-static void queue_leave(void)
+static void
+queue_leave(void)
 {
 	pthread_mutex_lock(&queue.lock);
 	queue.producers--;
@@ -109,12 +112,14 @@ static void queue_leave(void)
 }
 
 /* The size follows from the word, so that no one needs to remember it. */
-static size_t block_size(uint64_t word)
+static size_t
+block_size(uint64_t word)
 {
 	return size.value ? size.value : mixed_sizes[word % MIXED_SIZES];
 }
 
-static void produce(struct worker *w)
+static void
+produce(struct worker *w)
 {
 	/* No two blocks of a run carry the same id. */
 	uint64_t id = (uint64_t)w->index << 56;
@@ -143,7 +148,8 @@ static void produce(struct worker *w)
 	audits[w->index].words = words;
 }
 
-static void consume(struct worker *w)
+static void
+consume(struct worker *w)
 {
 	uint64_t words = 0;
 	struct batch *b;
@@ -165,7 +171,8 @@ static void consume(struct worker *w)
 	audits[w->index].words = words;
 }
 
-static void run(struct worker *w)
+static void
+run(struct worker *w)
 {
 	if (w->index < workers.value)
 		produce(w);
@@ -173,14 +180,16 @@ static void run(struct worker *w)
 		consume(w);
 }
 
-static _Noreturn void usage_error(const char *what)
+static _Noreturn void
+usage_error(const char *what)
 {
 	harness_die(HARNESS_USAGE,
 		"'%s' is no option or lacks its value: give -w WORKERS, -t SECONDS or -s SIZE",
 		what);
 }
 
-static void parse(int argc, char **argv)
+static void
+parse(int argc, char **argv)
 {
 	int option;
 
@@ -202,7 +211,8 @@ static void parse(int argc, char **argv)
 		usage_error(argv[optind]);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct tally produced = {0};
 	struct tally consumed = {0};

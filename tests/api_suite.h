@@ -28,7 +28,8 @@ extern const size_t api_tier_sizes[];
 extern const size_t api_tier_size_count;
 
 /* The statistics, by value. */
-static inline struct hak_stats stats_now(void)
+static inline struct hak_stats
+stats_now(void)
 {
 	struct hak_stats stats;
 

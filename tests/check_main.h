@@ -10,7 +10,8 @@
 #include <hakmem/hakmem.h>
 
 /* A new test case of the suite; hak_audit runs after each test, in the test's own process. */
-static inline TCase *audited_tcase(Suite *suite, const char *name, double timeout_s)
+static inline TCase *
+audited_tcase(Suite *suite, const char *name, double timeout_s)
 {
 	TCase *tc = tcase_create(name);
 
@@ -21,7 +22,8 @@ static inline TCase *audited_tcase(Suite *suite, const char *name, double timeou
 }
 
 /* Runs the suite as the CK_ environment variables say; the result is main's. */
-static inline int run_suite(Suite *suite)
+static inline int
+run_suite(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
 	int failed;

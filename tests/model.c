@@ -23,7 +23,8 @@
 
 typedef bool (*model_op)(struct model *m);
 
-static bool fail(struct model *m, const struct model_block *b, const char *format, ...)
+static bool
+fail(struct model *m, const struct model_block *b, const char *format, ...)
 {
 	int n = 0;
 	va_list args;
@@ -38,19 +39,22 @@ static bool fail(struct model *m, const struct model_block *b, const char *forma
 	return false;
 }
 
-static size_t below(struct model *m, size_t n)
+static size_t
+below(struct model *m, size_t n)
 {
 	return (size_t)(rng_next(&m->rng) % n);
 }
 
 /* --- contents -------------------------------------------------------------------------------- */
 
-static bool is_dense(const struct model_block *b)
+static bool
+is_dense(const struct model_block *b)
 {
 	return b->size <= DENSE_MAX || b->id % 8 == 0;
 }
 
-static void contents_fill(const struct model_block *b)
+static void
+contents_fill(const struct model_block *b)
 {
 	if (is_dense(b)) {
 		pattern_fill(b->addr, b->id, 0, b->size);
@@ -63,8 +67,8 @@ static void contents_fill(const struct model_block *b)
 }
 
 /* Checks the range [from, to) as far as it lies below `upto`. */
-static bool range_check(
-	struct model *m, const struct model_block *b, size_t from, size_t to, size_t upto)
+static bool
+range_check(struct model *m, const struct model_block *b, size_t from, size_t to, size_t upto)
 {
 	size_t end = to < upto ? to : upto;
 	size_t bad = from < end ? pattern_check(b->addr, b->id, from, end) : end;
@@ -77,7 +81,8 @@ static bool range_check(
 }
 
 /* Checks what contents_fill wrote to the first `upto` bytes; b may have moved since. */
-static bool contents_check(struct model *m, const struct model_block *b, size_t upto)
+static bool
+contents_check(struct model *m, const struct model_block *b, size_t upto)
 {
 	if (is_dense(b))
 		return range_check(m, b, 0, b->size, upto);
@@ -91,7 +96,8 @@ static bool contents_check(struct model *m, const struct model_block *b, size_t 
 
 /* --- random sizes and alignments ------------------------------------------------------------- */
 
-static size_t random_size(struct model *m)
+static size_t
+random_size(struct model *m)
 {
 	static const size_t boundaries[] = {8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384,
 		32768, 65536, 131072, 524288, 1048576, 2097152, 4194304, 8388608};
@@ -115,7 +121,8 @@ static size_t random_size(struct model *m)
 }
 
 /* Mostly below 4 KiB; one in 64 goes to 16 MiB. */
-static size_t random_alignment(struct model *m)
+static size_t
+random_alignment(struct model *m)
 {
 	return (size_t)1 << below(m, below(m, 64) == 0 ? 25 : 13);
 }
@@ -123,7 +130,8 @@ static size_t random_alignment(struct model *m)
 /* --- allocation ------------------------------------------------------------------------------ */
 
 /* Puts a new block into the list: checks where it lies, and fills it. */
-static bool adopt(struct model *m, struct model_block b, size_t alignment)
+static bool
+adopt(struct model *m, struct model_block b, size_t alignment)
 {
 	size_t usable;
 
@@ -145,12 +153,14 @@ static bool adopt(struct model *m, struct model_block b, size_t alignment)
 	return true;
 }
 
-static size_t natural_alignment(size_t size)
+static size_t
+natural_alignment(size_t size)
 {
 	return size >= 16 ? 16 : 8;
 }
 
-static bool op_malloc(struct model *m)
+static bool
+op_malloc(struct model *m)
 {
 	struct model_block b = {.asked = random_size(m)};
 
@@ -158,7 +168,8 @@ static bool op_malloc(struct model *m)
 	return adopt(m, b, natural_alignment(b.asked));
 }
 
-static bool op_calloc(struct model *m)
+static bool
+op_calloc(struct model *m)
 {
 	size_t size = random_size(m), n = 1 + below(m, 8);
 	struct model_block b = {.asked = size / n * n};
@@ -171,7 +182,8 @@ static bool op_calloc(struct model *m)
 	return adopt(m, b, natural_alignment(b.asked));
 }
 
-static bool op_realloc_null(struct model *m)
+static bool
+op_realloc_null(struct model *m)
 {
 	struct model_block b = {.asked = random_size(m)};
 
@@ -179,7 +191,8 @@ static bool op_realloc_null(struct model *m)
 	return adopt(m, b, natural_alignment(b.asked));
 }
 
-static bool op_aligned_alloc(struct model *m)
+static bool
+op_aligned_alloc(struct model *m)
 {
 	struct model_block b = {.asked = random_size(m), .alignment = random_alignment(m)};
 
@@ -187,7 +200,8 @@ static bool op_aligned_alloc(struct model *m)
 	return adopt(m, b, b.alignment);
 }
 
-static bool op_posix_memalign(struct model *m)
+static bool
+op_posix_memalign(struct model *m)
 {
 	struct model_block b = {.asked = random_size(m)};
 	size_t alignment = random_alignment(m) * sizeof(void *);
@@ -200,7 +214,8 @@ static bool op_posix_memalign(struct model *m)
 	return adopt(m, b, alignment);
 }
 
-static bool op_memalign(struct model *m)
+static bool
+op_memalign(struct model *m)
 {
 	struct model_block b = {.asked = random_size(m)};
 	size_t alignment = random_alignment(m);
@@ -209,7 +224,8 @@ static bool op_memalign(struct model *m)
 	return adopt(m, b, alignment);
 }
 
-static bool op_valloc(struct model *m)
+static bool
+op_valloc(struct model *m)
 {
 	struct model_block b = {.asked = random_size(m)};
 
@@ -217,7 +233,8 @@ static bool op_valloc(struct model *m)
 	return adopt(m, b, (size_t)sysconf(_SC_PAGESIZE));
 }
 
-static bool alloc_any(struct model *m)
+static bool
+alloc_any(struct model *m)
 {
 	static const model_op ops[] = {op_malloc, op_malloc, op_malloc, op_malloc, op_calloc,
 		op_calloc, op_realloc_null, op_aligned_alloc, op_posix_memalign, op_memalign};
@@ -230,7 +247,8 @@ static bool alloc_any(struct model *m)
 
 /* --- the other operations -------------------------------------------------------------------- */
 
-static struct model_block unlink_block(struct model *m, size_t i)
+static struct model_block
+unlink_block(struct model *m, size_t i)
 {
 	struct model_block b = m->blocks[i];
 
@@ -239,7 +257,8 @@ static struct model_block unlink_block(struct model *m, size_t i)
 	return b;
 }
 
-static bool free_block(struct model *m, const struct model_block *b)
+static bool
+free_block(struct model *m, const struct model_block *b)
 {
 	if (!contents_check(m, b, b->size))
 		return false;
@@ -251,7 +270,8 @@ static bool free_block(struct model *m, const struct model_block *b)
 	return errno == ERRNO_MARK || fail(m, b, "free changed errno to %d", errno);
 }
 
-static bool op_free(struct model *m)
+static bool
+op_free(struct model *m)
 {
 	struct model_block b;
 
@@ -261,7 +281,8 @@ static bool op_free(struct model *m)
 	return free_block(m, &b);
 }
 
-static bool op_realloc(struct model *m)
+static bool
+op_realloc(struct model *m)
 {
 	struct model_block old, b;
 	size_t kept;
@@ -286,7 +307,8 @@ static bool op_realloc(struct model *m)
 	return contents_check(m, &old, kept) && adopt(m, b, natural_alignment(b.asked));
 }
 
-static bool op_check(struct model *m)
+static bool
+op_check(struct model *m)
 {
 	const struct model_block *b;
 
@@ -296,7 +318,8 @@ static bool op_check(struct model *m)
 	return contents_check(m, b, b->size);
 }
 
-static bool op_send(struct model *m)
+static bool
+op_send(struct model *m)
 {
 	struct mailbox *box = m->mailbox;
 
@@ -309,7 +332,8 @@ static bool op_send(struct model *m)
 	return true;
 }
 
-static bool mailbox_take(struct mailbox *box, struct model_block *b, size_t choice)
+static bool
+mailbox_take(struct mailbox *box, struct model_block *b, size_t choice)
 {
 	bool any;
 
@@ -325,7 +349,8 @@ static bool mailbox_take(struct mailbox *box, struct model_block *b, size_t choi
 	return any;
 }
 
-static bool op_receive(struct model *m)
+static bool
+op_receive(struct model *m)
 {
 	struct model_block b;
 
@@ -337,7 +362,8 @@ static bool op_receive(struct model *m)
 }
 
 /* A size that cannot be had is refused and leaves the block alone. */
-static bool op_absurd(struct model *m)
+static bool
+op_absurd(struct model *m)
 {
 	static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 4096, PTRDIFF_MAX, SIZE_MAX / 2 + 1};
 	size_t size = sizes[below(m, sizeof(sizes) / sizeof(sizes[0]))];
@@ -359,7 +385,8 @@ static bool op_absurd(struct model *m)
 }
 
 /* What a monitoring thread would do at any time. */
-static bool op_observe(struct model *m)
+static bool
+op_observe(struct model *m)
 {
 	struct hak_stats stats;
 
@@ -369,7 +396,8 @@ static bool op_observe(struct model *m)
 	return stats.committed_bytes > 0 || fail(m, NULL, "committed_bytes is 0");
 }
 
-bool model_step(struct model *m)
+bool
+model_step(struct model *m)
 {
 	static const struct {
 		unsigned weight;
@@ -387,7 +415,8 @@ bool model_step(struct model *m)
 
 /* --- the whole model ------------------------------------------------------------------------- */
 
-bool model_init(struct model *m, unsigned number, uint64_t seed, const struct model_limits *limits,
+bool
+model_init(struct model *m, unsigned number, uint64_t seed, const struct model_limits *limits,
 	struct mailbox *mailbox)
 {
 	*m = (struct model){.limits = *limits, .mailbox = mailbox};
@@ -398,13 +427,15 @@ bool model_init(struct model *m, unsigned number, uint64_t seed, const struct mo
 	return m->blocks != NULL;
 }
 
-void model_destroy(struct model *m)
+void
+model_destroy(struct model *m)
 {
 	free(m->blocks);
 	m->blocks = NULL;
 }
 
-bool model_check_all(struct model *m)
+bool
+model_check_all(struct model *m)
 {
 	for (size_t i = 0; i < m->count; i++)
 		if (!contents_check(m, &m->blocks[i], m->blocks[i].size))
@@ -412,7 +443,8 @@ bool model_check_all(struct model *m)
 	return true;
 }
 
-bool model_free_all(struct model *m)
+bool
+model_free_all(struct model *m)
 {
 	struct model_block b;
 
@@ -427,7 +459,8 @@ bool model_free_all(struct model *m)
 	return true;
 }
 
-static int by_address(const void *a, const void *b)
+static int
+by_address(const void *a, const void *b)
 {
 	uintptr_t x = (uintptr_t)((const struct model_block *)a)->addr;
 	uintptr_t y = (uintptr_t)((const struct model_block *)b)->addr;
@@ -435,7 +468,8 @@ static int by_address(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static bool sorted_disjoint(struct model *m, struct model_block *all, size_t n)
+static bool
+sorted_disjoint(struct model *m, struct model_block *all, size_t n)
 {
 	qsort(all, n, sizeof(all[0]), by_address);
 	for (size_t i = 1; i < n; i++) {
@@ -449,7 +483,8 @@ static bool sorted_disjoint(struct model *m, struct model_block *all, size_t n)
 	return true;
 }
 
-bool model_disjoint(struct model *models, size_t n)
+bool
+model_disjoint(struct model *models, size_t n)
 {
 	struct mailbox *box = models[0].mailbox;
 	size_t total = box->count;

@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* The next number of a splitmix64 sequence. */
-static inline uint64_t rng_next(uint64_t *state)
+static inline uint64_t
+rng_next(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15u;
 
@@ -19,7 +20,8 @@ static inline uint64_t rng_next(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-static inline uint64_t pattern_word(uint64_t id, size_t offset)
+static inline uint64_t
+pattern_word(uint64_t id, size_t offset)
 {
 	uint64_t word = (id * 0xd6e8feb86659fd93u + offset) * 0x9e3779b97f4a7c15u;
 
@@ -27,7 +29,8 @@ static inline uint64_t pattern_word(uint64_t id, size_t offset)
 }
 
 /* Writes the pattern of `id` to the bytes [from, upto) of the block. */
-static inline void pattern_fill(void *block, uint64_t id, size_t from, size_t upto)
+static inline void
+pattern_fill(void *block, uint64_t id, size_t from, size_t upto)
 {
 	unsigned char *p = block;
 	uint64_t word;
@@ -41,7 +44,8 @@ static inline void pattern_fill(void *block, uint64_t id, size_t from, size_t up
 }
 
 /* The offset of the first word in [from, upto) that does not hold the pattern; upto if all do. */
-static inline size_t pattern_check(const void *block, uint64_t id, size_t from, size_t upto)
+static inline size_t
+pattern_check(const void *block, uint64_t id, size_t from, size_t upto)
 {
 	const unsigned char *p = block;
 	uint64_t word;
@@ -57,7 +61,8 @@ static inline size_t pattern_check(const void *block, uint64_t id, size_t from, 
 }
 
 /* The offset of the first of n bytes that is not `value`; n if all are. */
-static inline size_t bytes_check(const void *block, unsigned char value, size_t n)
+static inline size_t
+bytes_check(const void *block, unsigned char value, size_t n)
 {
 	const unsigned char *p = block;
 

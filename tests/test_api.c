@@ -17,47 +17,56 @@ const size_t api_tier_size_count = LENGTH(api_tier_sizes);
 
 /* --- every function that returns a block ------------------------------------------------------ */
 
-static void *calloc_one(size_t size)
+static void *
+calloc_one(size_t size)
 {
 	return hak_calloc(1, size);
 }
 
-static void *calloc_bytes(size_t size)
+static void *
+calloc_bytes(size_t size)
 {
 	return hak_calloc(size, 1);
 }
 
-static void *realloc_null(size_t size)
+static void *
+realloc_null(size_t size)
 {
 	return hak_realloc(NULL, size);
 }
 
-static void *reallocarray_null(size_t size)
+static void *
+reallocarray_null(size_t size)
 {
 	return hak_reallocarray(NULL, size, 1);
 }
 
-static void *aligned_alloc_16(size_t size)
+static void *
+aligned_alloc_16(size_t size)
 {
 	return hak_aligned_alloc(16, size);
 }
 
-static void *aligned_alloc_4096(size_t size)
+static void *
+aligned_alloc_4096(size_t size)
 {
 	return hak_aligned_alloc(4096, size);
 }
 
-static void *aligned_alloc_1mib(size_t size)
+static void *
+aligned_alloc_1mib(size_t size)
 {
 	return hak_aligned_alloc(MIB, size);
 }
 
-static void *memalign_64(size_t size)
+static void *
+memalign_64(size_t size)
 {
 	return hak_memalign(64, size);
 }
 
-static void *posix_memalign_with(size_t alignment, size_t size)
+static void *
+posix_memalign_with(size_t alignment, size_t size)
 {
 	void *p = NULL;
 	int error = hak_posix_memalign(&p, alignment, size);
@@ -67,12 +76,14 @@ static void *posix_memalign_with(size_t alignment, size_t size)
 	return p;
 }
 
-static void *posix_memalign_8(size_t size)
+static void *
+posix_memalign_8(size_t size)
 {
 	return posix_memalign_with(8, size);
 }
 
-static void *posix_memalign_8192(size_t size)
+static void *
+posix_memalign_8192(size_t size)
 {
 	return posix_memalign_with(8192, size);
 }
@@ -140,7 +151,8 @@ START_TEST(test_entry_gives_unique_empty_blocks)
 }
 END_TEST
 
-static void check_refused(const struct api_entry *entry, size_t size)
+static void
+check_refused(const struct api_entry *entry, size_t size)
 {
 	void *p;
 
@@ -179,14 +191,16 @@ END_TEST
 
 /* What a block may be larger than what was asked for: up to the next multiple of 16 for tiny ones,
  * an eighth to 32 KiB, a quarter above. */
-static size_t most_usable(size_t size)
+static size_t
+most_usable(size_t size)
 {
 	if (size <= 128)
 		return size == 0 ? 16 : (size + 15) & ~(size_t)15;
 	return size <= 32 * KIB ? size + size / 8 : size + size / 4;
 }
 
-static void check_block(unsigned char *p, size_t size)
+static void
+check_block(unsigned char *p, size_t size)
 {
 	size_t usable = hak_malloc_usable_size(p);
 
@@ -417,7 +431,8 @@ START_TEST(test_free_makes_memory_reusable)
 }
 END_TEST
 
-void api_add_blocks(Suite *suite)
+void
+api_add_blocks(Suite *suite)
 {
 	TCase *entries = audited_tcase(suite, "entries", 60);
 	TCase *sizes = audited_tcase(suite, "sizes", 120);
@@ -441,7 +456,8 @@ void api_add_blocks(Suite *suite)
 	tcase_add_loop_test(free_case, test_free_makes_memory_reusable, 0, n_sizes);
 }
 
-int main(void)
+int
+main(void)
 {
 	Suite *suite = suite_create("api");
 

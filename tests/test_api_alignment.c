@@ -13,7 +13,8 @@
 
 typedef void *(*aligned_fn)(size_t alignment, size_t size);
 
-static void *by_posix_memalign(size_t alignment, size_t size)
+static void *
+by_posix_memalign(size_t alignment, size_t size)
 {
 	void *p = NULL;
 
@@ -25,7 +26,8 @@ static void *by_posix_memalign(size_t alignment, size_t size)
 }
 
 /* Writes the block's first and last page: an alignment of 1 GiB must not cost 1 GiB. */
-static void touch(char *p, size_t size)
+static void
+touch(char *p, size_t size)
 {
 	size_t edge = size < 4096 ? size : 4096;
 
@@ -34,7 +36,8 @@ static void touch(char *p, size_t size)
 }
 
 /* Two blocks of each size at once, so that they have to be aligned side by side. */
-static void check_alignment(aligned_fn fn, size_t alignment)
+static void
+check_alignment(aligned_fn fn, size_t alignment)
 {
 	const size_t sizes[] = {0, 1, 7, 24, 100, 1025, 4096, 40000, 100000, MIB + 1,
 		alignment <= 16 * MIB ? alignment : 5, alignment <= 16 * MIB ? alignment + 1 : 6};
@@ -119,7 +122,8 @@ START_TEST(test_aligned_alloc_limit)
 }
 END_TEST
 
-static void check_refused(size_t alignment, size_t size, int expected)
+static void
+check_refused(size_t alignment, size_t size, int expected)
 {
 	char mark;
 	void *out = &mark;
@@ -218,7 +222,8 @@ START_TEST(test_page_aligned)
 }
 END_TEST
 
-void api_add_alignment(Suite *suite)
+void
+api_add_alignment(Suite *suite)
 {
 	TCase *tc = audited_tcase(suite, "alignment", 60);
 

@@ -24,7 +24,8 @@ struct misuse {
 /* The size is hidden from the compiler, which would warn of what the tests mean to do. */
 static volatile size_t hidden;
 
-static uintptr_t address_of_freed(size_t size)
+static uintptr_t
+address_of_freed(size_t size)
 {
 	void *p, *neighbour;
 
@@ -37,53 +38,63 @@ static uintptr_t address_of_freed(size_t size)
 	return (uintptr_t)p;
 }
 
-static uintptr_t freed_16(void)
+static uintptr_t
+freed_16(void)
 {
 	return address_of_freed(16);
 }
 
-static uintptr_t freed_64(void)
+static uintptr_t
+freed_64(void)
 {
 	return address_of_freed(64);
 }
 
-static uintptr_t freed_1024(void)
+static uintptr_t
+freed_1024(void)
 {
 	return address_of_freed(1024);
 }
 
-static uintptr_t freed_l2(void)
+static uintptr_t
+freed_l2(void)
 {
 	return address_of_freed(5000);
 }
 
-static uintptr_t freed_l2_largest(void)
+static uintptr_t
+freed_l2_largest(void)
 {
 	return address_of_freed(32768);
 }
 
-static uintptr_t freed_large(void)
+static uintptr_t
+freed_large(void)
 {
 	return address_of_freed(100000);
 }
 
-static uintptr_t freed_large_largest(void)
+static uintptr_t
+freed_large_largest(void)
 {
 	return address_of_freed(1048576);
 }
 
-static uintptr_t freed_big(void)
+static uintptr_t
+freed_big(void)
 {
 	return address_of_freed(5000000);
 }
 
-static uintptr_t freed_huge(void)
+static uintptr_t
+freed_huge(void)
 {
 	return address_of_freed(300 * MIB);
 }
 
 /* The only block of its slab. */
-static uintptr_t freed_alone(void)
+static uintptr_t
+freed_alone(void)
 {
 	void *p = hak_malloc(704);
 
@@ -92,7 +103,8 @@ static uintptr_t freed_alone(void)
 	return (uintptr_t)p;
 }
 
-static uintptr_t on_stack(void)
+static uintptr_t
+on_stack(void)
 {
 	static char *volatile address;
 	char buffer[64];
@@ -101,30 +113,35 @@ static uintptr_t on_stack(void)
 	return ((uintptr_t)address + 15) & ~(uintptr_t)15;
 }
 
-static uintptr_t in_static(void)
+static uintptr_t
+in_static(void)
 {
 	static char buffer[64] __attribute__((aligned(64)));
 
 	return (uintptr_t)buffer;
 }
 
-static uintptr_t in_text(void)
+static uintptr_t
+in_text(void)
 {
 	return (uintptr_t)in_static & ~(uintptr_t)15;
 }
 
-static uintptr_t not_canonical(void)
+static uintptr_t
+not_canonical(void)
 {
 	return (uintptr_t)0xdead000000000010u;
 }
 
-static uintptr_t low(void)
+static uintptr_t
+low(void)
 {
 	return 16;
 }
 
 /* In the reserved range, where no block has been. */
-static uintptr_t never_handed_out(void)
+static uintptr_t
+never_handed_out(void)
 {
 	uintptr_t p = (uintptr_t)hak_malloc(100);
 
@@ -132,7 +149,8 @@ static uintptr_t never_handed_out(void)
 	return p + GIB;
 }
 
-static uintptr_t block_plus(size_t size, size_t offset)
+static uintptr_t
+block_plus(size_t size, size_t offset)
 {
 	uintptr_t p = (uintptr_t)hak_malloc(size);
 
@@ -140,77 +158,91 @@ static uintptr_t block_plus(size_t size, size_t offset)
 	return p + offset;
 }
 
-static uintptr_t inside_big(void)
+static uintptr_t
+inside_big(void)
 {
 	return block_plus(8 * MIB, 4 * MIB);
 }
 
-static uintptr_t inside_big_first_page(void)
+static uintptr_t
+inside_big_first_page(void)
 {
 	return block_plus(8 * MIB, 16);
 }
 
-static uintptr_t inside_big_last_page(void)
+static uintptr_t
+inside_big_last_page(void)
 {
 	return block_plus(8 * MIB, 8 * MIB - 16);
 }
 
-static uintptr_t inside_large(void)
+static uintptr_t
+inside_large(void)
 {
 	return block_plus(300000, 65536);
 }
 
-static uintptr_t inside_large_by_16(void)
+static uintptr_t
+inside_large_by_16(void)
 {
 	return block_plus(300000, 16);
 }
 
-static uintptr_t inside_tiny(void)
+static uintptr_t
+inside_tiny(void)
 {
 	return block_plus(64, 16);
 }
 
-static uintptr_t inside_tiny_unaligned(void)
+static uintptr_t
+inside_tiny_unaligned(void)
 {
 	return block_plus(64, 1);
 }
 
-static uintptr_t inside_l2(void)
+static uintptr_t
+inside_l2(void)
 {
 	return block_plus(5000, 1024);
 }
 
-static uintptr_t inside_l2_unaligned(void)
+static uintptr_t
+inside_l2_unaligned(void)
 {
 	return block_plus(5000, 7);
 }
 
 /* --- wrong calls ------------------------------------------------------------------------------ */
 
-static void release_free_sized(void *p)
+static void
+release_free_sized(void *p)
 {
 	hak_free_sized(p, 64);
 }
 
-static void release_free_aligned_sized(void *p)
+static void
+release_free_aligned_sized(void *p)
 {
 	hak_free_aligned_sized(p, 64, 64);
 }
 
 /* A thread's cache takes a block by its page alone; it is looked at more closely when it leaves the
  * cache, for which the trim sees here. */
-static void release_free_and_trim(void *p)
+static void
+release_free_and_trim(void *p)
 {
 	hak_free(p);
 	hak_malloc_trim(0);
 }
 
-static void release_realloc(void *p)
+static void
+release_realloc(void *p)
 {
 	hak_free(hak_realloc(p, 100000));
 }
 
-static void release_realloc_to_zero(void *p)
+static void
+release_realloc_to_zero(void *p)
 {
 	hak_realloc(p, 0);
 }
@@ -253,7 +285,8 @@ static const struct misuse misuses[] = {
 
 /* --- the tests -------------------------------------------------------------------------------- */
 
-static void no_core_file(void)
+static void
+no_core_file(void)
 {
 	static const struct rlimit none = {0, 0};
 
@@ -271,7 +304,8 @@ END_TEST
 
 /* Runs the misuse in a child of its own; its standard error goes to `message`. Returns the child's
  * wait status. */
-static int run_misuse(const struct misuse *m, uintptr_t victim, char *message, size_t size)
+static int
+run_misuse(const struct misuse *m, uintptr_t victim, char *message, size_t size)
 {
 	int fds[2], status;
 	size_t used = 0;
@@ -319,7 +353,8 @@ START_TEST(test_misuse_message)
 }
 END_TEST
 
-void api_add_misuse(Suite *suite)
+void
+api_add_misuse(Suite *suite)
 {
 	TCase *messages = audited_tcase(suite, "misuse", 30);
 	TCase *signals = tcase_create("misuse_signal");

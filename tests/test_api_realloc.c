@@ -12,7 +12,8 @@
 #define EDGE ((size_t)4096)
 
 /* Checks that the pattern's bytes [from, upto) survived a realloc between the two sizes. */
-static void check_kept(void *p, uint64_t id, size_t from, size_t upto, size_t old, size_t size)
+static void
+check_kept(void *p, uint64_t id, size_t from, size_t upto, size_t old, size_t size)
 {
 	size_t bad = pattern_check(p, id, from, upto);
 
@@ -21,7 +22,8 @@ static void check_kept(void *p, uint64_t id, size_t from, size_t upto, size_t ol
 
 /* Resizes, and checks what is kept: all of it, or, where the caller grows a large block in many
  * small steps and checks all at the end, the first and last page. */
-static void *realloc_and_check(void *p, size_t old, size_t size, uint64_t id, bool edges_only)
+static void *
+realloc_and_check(void *p, size_t old, size_t size, uint64_t id, bool edges_only)
 {
 	size_t kept = old < size ? old : size;
 	void *q = hak_realloc(p, size);
@@ -38,7 +40,8 @@ static void *realloc_and_check(void *p, size_t old, size_t size, uint64_t id, bo
 	return q;
 }
 
-static void *checked_realloc(void *p, size_t old, size_t size, uint64_t id)
+static void *
+checked_realloc(void *p, size_t old, size_t size, uint64_t id)
 {
 	return realloc_and_check(p, old, size, id, false);
 }
@@ -216,7 +219,8 @@ START_TEST(test_realloc_shrink_returns_memory)
 }
 END_TEST
 
-void api_add_realloc(Suite *suite)
+void
+api_add_realloc(Suite *suite)
 {
 	TCase *tc = audited_tcase(suite, "realloc", 120);
 	int n_sizes = (int)api_tier_size_count;

@@ -139,7 +139,8 @@ struct visitor {
 	pthread_barrier_t arrived, leave;
 };
 
-static void *visit(void *arg)
+static void *
+visit(void *arg)
 {
 	struct visitor *v = arg;
 	void *p = hak_malloc(100);
@@ -178,7 +179,8 @@ END_TEST
 /* --- malloc_trim ------------------------------------------------------------------------------ */
 
 /* Touches and frees 48 MiB in blocks of all tiers. */
-static void make_garbage(void)
+static void
+make_garbage(void)
 {
 	static const size_t sizes[] = {64, 3000, 100000, 3 * MIB};
 	enum { BYTES = 12 << 20 };
@@ -235,7 +237,8 @@ END_TEST
 #endif
 
 #ifndef SHADOW_MEMORY
-static size_t resident_bytes(void)
+static size_t
+resident_bytes(void)
 {
 	unsigned long pages = 0;
 	FILE *statm = fopen("/proc/self/statm", "r");
@@ -280,7 +283,8 @@ END_TEST
 
 /* --- malloc_stats and malloc_info ------------------------------------------------------------- */
 
-static size_t capture_malloc_stats(char *text, size_t size)
+static size_t
+capture_malloc_stats(char *text, size_t size)
 {
 	int fds[2], saved = dup(STDERR_FILENO);
 	size_t used = 0;
@@ -315,7 +319,8 @@ START_TEST(test_malloc_stats)
 }
 END_TEST
 
-static char *malloc_info_text(void)
+static char *
+malloc_info_text(void)
 {
 	char *text = NULL;
 	size_t size = 0, offset;
@@ -330,7 +335,8 @@ static char *malloc_info_text(void)
 	return text;
 }
 
-static void check_total(const char *text, const char *name, const char *key, const char *value,
+static void
+check_total(const char *text, const char *name, const char *key, const char *value,
 	const char *wanted, size_t expected)
 {
 	size_t number;
@@ -423,7 +429,8 @@ START_TEST(test_is_not_in_heap)
 }
 END_TEST
 
-void api_add_stats(Suite *suite)
+void
+api_add_stats(Suite *suite)
 {
 	TCase *stats = audited_tcase(suite, "stats", 60);
 	TCase *trim = audited_tcase(suite, "trim", 60);

@@ -31,7 +31,8 @@ const std::size_t MIB = std::size_t{1} << 20;
 volatile std::size_t absurd = PTRDIFF_MAX;
 unsigned failures;
 
-void expect(bool ok, const char *what, const char *name = "")
+void
+expect(bool ok, const char *what, const char *name = "")
 {
 	if (!ok) {
 		std::fprintf(stderr, "test_cxx: %s%s%s\n", name, *name ? ": " : "", what);
@@ -40,7 +41,8 @@ void expect(bool ok, const char *what, const char *name = "")
 }
 
 /* Keeps the compiler from pairing a new with its delete and leaving out both. */
-void *escape(void *p)
+void *
+escape(void *p)
 {
 	__asm__ volatile("" : "+r"(p) : : "memory");
 	return p;
@@ -102,18 +104,21 @@ const delete_form delete_forms[] = {
 		true},
 };
 
-bool is_array(const new_form &form)
+bool
+is_array(const new_form &form)
 {
 	return std::strstr(form.name, "[]") != nullptr;
 }
 
-bool matches(const new_form &n, const delete_form &d)
+bool
+matches(const new_form &n, const delete_form &d)
 {
 	return is_array(n) == d.array && (n.alignment == 64) == d.aligned;
 }
 
 /* The first of the forms that may free what n allocates. */
-const delete_form &matching_delete(const new_form &n)
+const delete_form &
+matching_delete(const new_form &n)
 {
 	const delete_form *d = delete_forms;
 
@@ -122,7 +127,8 @@ const delete_form &matching_delete(const new_form &n)
 	return *d;
 }
 
-std::size_t live_bytes()
+std::size_t
+live_bytes()
 {
 	hak_stats stats;
 
@@ -130,7 +136,8 @@ std::size_t live_bytes()
 	return stats.live_bytes;
 }
 
-void check_pair(const new_form &n, const delete_form &d)
+void
+check_pair(const new_form &n, const delete_form &d)
 {
 	const std::size_t sizes[] = {0, 1, 8, 16, 100, 1024, 5000, 40000, 3 * MIB};
 
@@ -151,7 +158,8 @@ void check_pair(const new_form &n, const delete_form &d)
 	}
 }
 
-void test_every_pair()
+void
+test_every_pair()
 {
 	for (const new_form &n : new_forms)
 		for (const delete_form &d : delete_forms)
@@ -159,13 +167,15 @@ void test_every_pair()
 				check_pair(n, d);
 }
 
-void test_delete_null()
+void
+test_delete_null()
 {
 	for (const delete_form &d : delete_forms)
 		d.release(nullptr, 100);
 }
 
-void test_empty_blocks_are_unique()
+void
+test_empty_blocks_are_unique()
 {
 	for (const new_form &n : new_forms) {
 		void *p = escape(n.allocate(0)), *q = escape(n.allocate(0));
@@ -184,7 +194,8 @@ enum class outcome { block, null, bad_alloc, derived, other };
 struct derived_bad_alloc : std::bad_alloc {
 };
 
-outcome attempt(const new_form &form, std::size_t size)
+outcome
+attempt(const new_form &form, std::size_t size)
 {
 	try {
 		void *p = escape(form.allocate(size));
@@ -202,19 +213,22 @@ outcome attempt(const new_form &form, std::size_t size)
 int handler_calls;
 
 /* Gives up at the third call, as a handler may. */
-void counting_handler()
+void
+counting_handler()
 {
 	if (++handler_calls == 3)
 		std::set_new_handler(nullptr);
 }
 
-void throwing_handler()
+void
+throwing_handler()
 {
 	handler_calls++;
 	throw derived_bad_alloc();
 }
 
-void test_failure()
+void
+test_failure()
 {
 	for (const new_form &form : new_forms) {
 		outcome refused = form.nothrow ? outcome::null : outcome::bad_alloc;
@@ -243,7 +257,8 @@ void test_failure()
 	}
 }
 
-void test_failing_expressions()
+void
+test_failing_expressions()
 {
 	struct pixel {
 		char bytes[64];
@@ -265,7 +280,8 @@ void test_failing_expressions()
 const std::size_t HUGE_BLOCK = 512 * MIB;
 void *ballast;
 
-void freeing_handler()
+void
+freeing_handler()
 {
 	handler_calls++;
 	::operator delete(ballast);
@@ -274,7 +290,8 @@ void freeing_handler()
 }
 
 /* Limits the process to what it has mapped now, and a little. */
-void limit_memory()
+void
+limit_memory()
 {
 	unsigned long pages = 0;
 	std::FILE *statm = std::fopen("/proc/self/statm", "r");
@@ -292,7 +309,8 @@ void limit_memory()
 	setrlimit(RLIMIT_DATA, &data);
 }
 
-void test_handler_frees_memory()
+void
+test_handler_frees_memory()
 {
 	const new_form &form = new_forms[0];
 
@@ -313,7 +331,8 @@ void test_handler_frees_memory()
 }
 
 /* Runs a test that spoils its process in a child. */
-void in_child(void (*test)(), const char *name)
+void
+in_child(void (*test)(), const char *name)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -333,7 +352,9 @@ template <std::size_t Alignment> struct alignas(Alignment) aligned_type {
 	unsigned char bytes[Alignment + 1];
 };
 
-template <std::size_t Alignment> void check_aligned_type()
+template <std::size_t Alignment>
+void
+check_aligned_type()
 {
 	using type = aligned_type<Alignment>;
 	type *one = static_cast<type *>(escape(new type)), *many = nullptr;
@@ -354,7 +375,8 @@ template <std::size_t Alignment> void check_aligned_type()
 			"a vector's over-aligned element is not aligned");
 }
 
-void test_aligned_types()
+void
+test_aligned_types()
 {
 	check_aligned_type<32>();
 	check_aligned_type<128>();
@@ -364,7 +386,8 @@ void test_aligned_types()
 	check_aligned_type<262144>();
 }
 
-void fill_containers(unsigned seed)
+void
+fill_containers(unsigned seed)
 {
 	std::vector<std::string> strings;
 	std::map<unsigned, std::string> map;
@@ -399,7 +422,8 @@ void fill_containers(unsigned seed)
 		expect(entry.second.size() == entry.first % 300, "a map's entry is wrong");
 }
 
-void test_containers()
+void
+test_containers()
 {
 	std::vector<std::thread> threads;
 
@@ -411,7 +435,8 @@ void test_containers()
 }
 
 /* An exception's object comes from the C++ runtime's malloc. */
-void test_exceptions()
+void
+test_exceptions()
 {
 	int caught = 0;
 
@@ -427,7 +452,8 @@ void test_exceptions()
 
 } // namespace
 
-int main()
+int
+main()
 {
 	test_every_pair();
 	test_delete_null();

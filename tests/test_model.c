@@ -45,7 +45,8 @@ struct worker {
 	uint64_t ops;
 };
 
-static void *work(void *arg)
+static void *
+work(void *arg)
 {
 	struct worker *w = arg;
 
@@ -55,7 +56,8 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void run_round(const struct run *run, struct model *models, uint64_t ops)
+static void
+run_round(const struct run *run, struct model *models, uint64_t ops)
 {
 	struct worker workers[THREADS_MAX];
 
@@ -70,7 +72,8 @@ static void run_round(const struct run *run, struct model *models, uint64_t ops)
 			models[i].failure);
 }
 
-static size_t live_bytes(void)
+static size_t
+live_bytes(void)
 {
 	struct hak_stats stats;
 
@@ -78,7 +81,8 @@ static size_t live_bytes(void)
 	return stats.live_bytes;
 }
 
-static void check_between_rounds(const struct run *run, struct model *models)
+static void
+check_between_rounds(const struct run *run, struct model *models)
 {
 	size_t size = 0;
 
@@ -120,7 +124,8 @@ START_TEST(test_random_operations)
 END_TEST
 
 /* The number in the environment variable, or `fallback` where there is none. */
-static uint64_t env_number(const char *name, uint64_t fallback)
+static uint64_t
+env_number(const char *name, uint64_t fallback)
 {
 	const char *text = getenv(name);
 	unsigned long long value;
@@ -138,7 +143,8 @@ static uint64_t env_number(const char *name, uint64_t fallback)
 	return value;
 }
 
-int main(void)
+int
+main(void)
 {
 	uint64_t mixed = (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
 	Suite *suite = suite_create("model");

@@ -34,7 +34,8 @@ static unsigned failures;
 /* Not constants, so that the compiler cannot judge the calls. */
 static volatile size_t hundred = 100, absurd = PTRDIFF_MAX;
 
-static void expect(bool ok, const char *what, const char *name)
+static void
+expect(bool ok, const char *what, const char *name)
 {
 	if (!ok) {
 		fprintf(stderr, "test_override: %s: %s\n", name, what);
@@ -59,7 +60,8 @@ static const char *const names[] = {"malloc", "calloc", "realloc", "reallocarray
 	"_ZdaPvSt11align_val_tRKSt9nothrow_t"};
 
 /* Every name resolves to the object that hak_malloc is in. */
-static void test_names(void)
+static void
+test_names(void)
 {
 	Dl_info ours, theirs;
 	void *own = dlsym(RTLD_DEFAULT, "hak_malloc");
@@ -78,27 +80,32 @@ static void test_names(void)
 
 /* --- blocks of every entry point -------------------------------------------------------------- */
 
-static void *by_calloc(size_t size)
+static void *
+by_calloc(size_t size)
 {
 	return calloc(size, 1);
 }
 
-static void *by_realloc(size_t size)
+static void *
+by_realloc(size_t size)
 {
 	return realloc(NULL, size);
 }
 
-static void *by_reallocarray(size_t size)
+static void *
+by_reallocarray(size_t size)
 {
 	return reallocarray(NULL, 1, size);
 }
 
-static void *by_aligned_alloc(size_t size)
+static void *
+by_aligned_alloc(size_t size)
 {
 	return aligned_alloc(256, size);
 }
 
-static void *by_posix_memalign(size_t size)
+static void *
+by_posix_memalign(size_t size)
 {
 	void *p = NULL;
 	int error = posix_memalign(&p, 256, size);
@@ -108,17 +115,20 @@ static void *by_posix_memalign(size_t size)
 	return p;
 }
 
-static void *by_memalign(size_t size)
+static void *
+by_memalign(size_t size)
 {
 	return memalign(256, size);
 }
 
-static void *by_valloc(size_t size)
+static void *
+by_valloc(size_t size)
 {
 	return valloc(size);
 }
 
-static void *by_pvalloc(size_t size)
+static void *
+by_pvalloc(size_t size)
 {
 	return pvalloc(size);
 }
@@ -132,7 +142,8 @@ static const struct {
 	{"posix_memalign", by_posix_memalign, 256}, {"memalign", by_memalign, 256},
 	{"valloc", by_valloc, 4096}, {"pvalloc", by_pvalloc, 4096}};
 
-static void test_entries(void)
+static void
+test_entries(void)
 {
 	const size_t sizes[] = {0, 1, 16, 1000, 20000, 500000, 5 * MIB};
 
@@ -162,7 +173,8 @@ static void test_entries(void)
 	}
 }
 
-static void test_frees(void)
+static void
+test_frees(void)
 {
 	struct hak_stats before, after;
 
@@ -182,13 +194,15 @@ static void test_frees(void)
 
 /* --- what the C library allocates ------------------------------------------------------------- */
 
-static void expect_ours(void *p, const char *name)
+static void
+expect_ours(void *p, const char *name)
 {
 	expect(p != NULL && hak_is_in_heap(p), "did not come from hakmem", name);
 	free(p);
 }
 
-static void test_libc_allocations(void)
+static void
+test_libc_allocations(void)
 {
 	char *text = NULL, *line = NULL;
 	size_t size = 0;
@@ -221,7 +235,8 @@ static void test_libc_allocations(void)
 /* --- reporting and tuning --------------------------------------------------------------------- */
 
 /* The figures move by what the program does, in all of mallinfo's forms. */
-static void check_mallinfo(size_t size, const char *name)
+static void
+check_mallinfo(size_t size, const char *name)
 {
 	struct mallinfo2 before = mallinfo2(), during, after;
 	struct mallinfo small;
@@ -254,7 +269,8 @@ static void check_mallinfo(size_t size, const char *name)
 		"mallinfo and mallinfo2 differ in hblks", name);
 }
 
-static void test_mallinfo(void)
+static void
+test_mallinfo(void)
 {
 	void *big;
 	struct mallinfo2 before, during;
@@ -272,7 +288,8 @@ static void test_mallinfo(void)
 	expect(mallinfo2().fordblks > 0, "nothing is free after a free", "mallinfo2");
 }
 
-static void test_malloc_info(void)
+static void
+test_malloc_info(void)
 {
 	char *text = NULL;
 	size_t size = 0, offset, number;
@@ -293,7 +310,8 @@ static void test_malloc_info(void)
 	expect(malloc_info(1, stdout) == -1 && errno == EINVAL, "took options", "malloc_info");
 }
 
-static void test_tuning(void)
+static void
+test_tuning(void)
 {
 	void *p[64];
 
@@ -311,7 +329,8 @@ static void test_tuning(void)
 
 /* --- threads and fork ------------------------------------------------------------------------- */
 
-static void *thread_alloc(void *arg)
+static void *
+thread_alloc(void *arg)
 {
 	for (size_t i = 0; i < 10000; i++)
 		free(malloc(i % 3000));
@@ -319,7 +338,8 @@ static void *thread_alloc(void *arg)
 	return strdup("from a thread");
 }
 
-static void test_threads_and_fork(void)
+static void
+test_threads_and_fork(void)
 {
 	pthread_t threads[4];
 	int status = -1;
@@ -344,7 +364,8 @@ static void test_threads_and_fork(void)
 		"fork");
 }
 
-int main(void)
+int
+main(void)
 {
 	test_names();
 	test_entries();

@@ -117,7 +117,8 @@ enum { NSPECS = sizeof(specs) / sizeof(specs[0]), MAX_VARIANTS = 16 };
 static char *variants[MAX_VARIANTS];
 static int nvariants;
 
-static bool aborted(const struct spawn_result *result)
+static bool
+aborted(const struct spawn_result *result)
 {
 	const char *newline = strchr(result->err, '\n');
 
@@ -125,12 +126,14 @@ static bool aborted(const struct spawn_result *result)
 	       newline[1] == '\0' && strstr(result->err, "hakmem:");
 }
 
-static bool succeeded(const struct spawn_result *result)
+static bool
+succeeded(const struct spawn_result *result)
 {
 	return WIFEXITED(result->status) && WEXITSTATUS(result->status) == 0;
 }
 
-static bool as_expected(enum outcome outcome, const struct spawn_result *result)
+static bool
+as_expected(enum outcome outcome, const struct spawn_result *result)
 {
 	switch (outcome) {
 	case SUCCEEDS:
@@ -142,14 +145,16 @@ static bool as_expected(enum outcome outcome, const struct spawn_result *result)
 	}
 }
 
-static const char *base_name(const char *path)
+static const char *
+base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
 }
 
-static void describe_end(const struct spawn_result *result, char *text, size_t size)
+static void
+describe_end(const struct spawn_result *result, char *text, size_t size)
 {
 	if (result->timed_out)
 		snprintf(text, size, "hung and was killed");
@@ -192,7 +197,8 @@ START_TEST(test_case)
 END_TEST
 
 /* The cases of one program stand together in the table and make a test case of Check's. */
-static Suite *reliability_suite(void)
+static Suite *
+reliability_suite(void)
 {
 	Suite *suite = suite_create("reliability");
 	int end;
@@ -211,7 +217,8 @@ static Suite *reliability_suite(void)
 	return suite;
 }
 
-static bool read_variants(void)
+static bool
+read_variants(void)
 {
 	const char *list = getenv("HAKMEM_TEST_VARIANTS");
 	/* The variants are parts of it. */
@@ -236,7 +243,8 @@ static bool read_variants(void)
 	return nvariants > 0;
 }
 
-int main(void)
+int
+main(void)
 {
 	if (!read_variants()) {
 		fprintf(stderr, "HAKMEM_TEST_VARIANTS must name the libraries to test, as absolute "

@@ -134,8 +134,9 @@ END_TEST
 static const struct workload fixed = {.name = "fixed"}, timed = {.name = "timed", .timed = true};
 static const struct allocator one = {.name = "one"}, two = {.name = "two"};
 
-static void add_run(struct results *r, const struct workload *w, const struct allocator *a,
-	int round, double wall_s, const char *checksum)
+static void
+add_run(struct results *r, const struct workload *w, const struct allocator *a, int round,
+	double wall_s, const char *checksum)
 {
 	struct run run = {.workload = w,
 		.allocator = a,
@@ -273,8 +274,8 @@ END_TEST
 
 /* --- proof ----------------------------------------------------------------------------------- */
 
-#define BIND(from, to, symbol)                                                        \
-	"  12:\tbinding file " from " [0] to " to " [0]: normal symbol `" symbol "' " \
+#define BIND(from, to, symbol)                                                                     \
+	"  12:\tbinding file " from " [0] to " to " [0]: normal symbol `" symbol "' "              \
 	"[GLIBC_2.2.5]\n"
 
 START_TEST(proof_wants_both_symbols_from_the_program)
@@ -322,7 +323,8 @@ enum { BIG_MB = 200, SMALL_MB = 50, MB = 1 << 20 };
 
 static char out_path[128], err_path[128], directory[96];
 
-static void make_directory(void)
+static void
+make_directory(void)
 {
 	const char *base = getenv("TMPDIR");
 
@@ -333,14 +335,16 @@ static void make_directory(void)
 	snprintf(err_path, sizeof(err_path), "%s/err", directory);
 }
 
-static void remove_directory(void)
+static void
+remove_directory(void)
 {
 	unlink(out_path);
 	unlink(err_path);
 	rmdir(directory);
 }
 
-static struct usage run_shell(const char *script, const char *variable, double limit_s)
+static struct usage
+run_shell(const char *script, const char *variable, double limit_s)
 {
 	const char *const argv[] = {"/bin/sh", "-c", script, NULL};
 	const struct launch l = {.launcher = TEST_LAUNCHER,
@@ -449,7 +453,8 @@ START_TEST(variables_reach_the_program_only)
 }
 END_TEST
 
-static Suite *sweep_suite(void)
+static Suite *
+sweep_suite(void)
 {
 	Suite *s = suite_create("sweep");
 	TCase *parts = tcase_create("parts"), *launcher = tcase_create("launcher");
@@ -481,7 +486,8 @@ static Suite *sweep_suite(void)
 	return s;
 }
 
-int main(void)
+int
+main(void)
 {
 	return run_suite(sweep_suite());
 }

@@ -17,13 +17,15 @@ struct parser {
 	char open[DEPTH_MAX][NAME_MAX_BYTES];
 };
 
-static void skip_space(struct parser *x)
+static void
+skip_space(struct parser *x)
 {
 	while (isspace((unsigned char)*x->at))
 		x->at++;
 }
 
-static bool read_name(struct parser *x, char *name)
+static bool
+read_name(struct parser *x, char *name)
 {
 	size_t n = 0;
 
@@ -39,7 +41,8 @@ static bool read_name(struct parser *x, char *name)
 }
 
 /* Steps over one character of text or of an attribute's value. */
-static bool skip_character(struct parser *x)
+static bool
+skip_character(struct parser *x)
 {
 	static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"};
 
@@ -58,7 +61,8 @@ static bool skip_character(struct parser *x)
 	return false;
 }
 
-static const char *read_attribute(struct parser *x)
+static const char *
+read_attribute(struct parser *x)
 {
 	char name[NAME_MAX_BYTES], quote;
 
@@ -78,7 +82,8 @@ static const char *read_attribute(struct parser *x)
 	return NULL;
 }
 
-static const char *read_end_tag(struct parser *x)
+static const char *
+read_end_tag(struct parser *x)
 {
 	char name[NAME_MAX_BYTES];
 
@@ -93,7 +98,8 @@ static const char *read_end_tag(struct parser *x)
 	return NULL;
 }
 
-static const char *read_start_tag(struct parser *x)
+static const char *
+read_start_tag(struct parser *x)
 {
 	if (x->depth == DEPTH_MAX)
 		return "nested too deeply";
@@ -122,7 +128,8 @@ static const char *read_start_tag(struct parser *x)
 	}
 }
 
-static const char *read_document(struct parser *x)
+static const char *
+read_document(struct parser *x)
 {
 	const char *error = NULL;
 
@@ -150,7 +157,8 @@ static const char *read_document(struct parser *x)
 	return !error && x->roots == 0 ? "no element" : error;
 }
 
-const char *xml_error(const char *text, size_t *offset)
+const char *
+xml_error(const char *text, size_t *offset)
 {
 	struct parser x = {.at = text};
 	const char *error = read_document(&x);
@@ -160,7 +168,8 @@ const char *xml_error(const char *text, size_t *offset)
 }
 
 /* The attribute's value inside of the tag that ends at `end`; NULL where it has none. */
-static const char *find_attribute(const char *tag, const char *end, const char *key)
+static const char *
+find_attribute(const char *tag, const char *end, const char *key)
 {
 	char pattern[NAME_MAX_BYTES + 4];
 	const char *found;
@@ -170,7 +179,8 @@ static const char *find_attribute(const char *tag, const char *end, const char *
 	return found && found < end ? found + strlen(pattern) : NULL;
 }
 
-bool xml_number(const char *text, const char *name, const char *key, const char *value,
+bool
+xml_number(const char *text, const char *name, const char *key, const char *value,
 	const char *wanted, size_t *number)
 {
 	char start[NAME_MAX_BYTES + 4];

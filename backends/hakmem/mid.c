@@ -34,9 +34,6 @@ mid_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want, 
 			s = slab_birth(list, SLAB_MID, cls, arena);
 			if (!s)
 				break;
-			b->slab = s->base;
-			b->slab_bytes = s->npages * PAGE_BYTES;
-			b->populate = s->zero;
 		}
 		b->blocks[b->nblocks++] = mid_take(list, s, &fresh);
 		b->count++;

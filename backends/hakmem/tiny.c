@@ -63,9 +63,6 @@ tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 			s = slab_birth(list, SLAB_TINY, cls, arena);
 			if (!s)
 				break;
-			b->slab = s->base;
-			b->slab_bytes = PAGE_BYTES;
-			b->populate = s->zero;
 		}
 		if (s->cut.nfree > 0)
 			take_list(s, most - b->count, b);

@@ -23,7 +23,8 @@ static const struct peer {
 
 enum { NPEERS = sizeof(peers) / sizeof(peers[0]) };
 
-const struct allocator *allocators_named(const struct allocators *list, const char *name)
+const struct allocator *
+allocators_named(const struct allocators *list, const char *name)
 {
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(list->items[i].name, name) == 0)
@@ -31,7 +32,8 @@ const struct allocator *allocators_named(const struct allocators *list, const ch
 	return NULL;
 }
 
-static void allocators_add(struct allocators *list, char *name, char *path, const struct peer *peer)
+static void
+allocators_add(struct allocators *list, char *name, char *path, const struct peer *peer)
 {
 	if (allocators_named(list, name) != NULL) {
 		free(name);
@@ -46,7 +48,8 @@ static void allocators_add(struct allocators *list, char *name, char *path, cons
 }
 
 /* All variants in the directory of the libraries, by their names. */
-static struct allocators allocators_variants(const struct places *p)
+static struct allocators
+allocators_variants(const struct places *p)
 {
 	struct allocators found = {0};
 	char *pattern = text_format("%s/" VARIANT_PREFIX "*-*.so", p->libraries);
@@ -67,8 +70,8 @@ static struct allocators allocators_variants(const struct places *p)
 	return found;
 }
 
-static void allocators_add_peer(
-	const struct places *p, const struct peer *peer, struct allocators *out)
+static void
+allocators_add_peer(const struct places *p, const struct peer *peer, struct allocators *out)
 {
 	char *path = places_resolve(p, peer->soname != NULL ? peer->soname : "libc.so.6");
 
@@ -82,7 +85,8 @@ static void allocators_add_peer(
 }
 
 /* NAME=PATH: any library that the dynamic linker can preload. */
-static bool allocators_add_path(const struct places *p, const char *item, struct allocators *out)
+static bool
+allocators_add_path(const struct places *p, const char *item, struct allocators *out)
 {
 	const char *equals = strchr(item, '=');
 	char *path = realpath(equals + 1, NULL), *loaded = NULL;
@@ -102,12 +106,14 @@ static bool allocators_add_path(const struct places *p, const char *item, struct
 	return true;
 }
 
-static void allocators_add_variant(const struct allocator *v, struct allocators *out)
+static void
+allocators_add_variant(const struct allocator *v, struct allocators *out)
 {
 	allocators_add(out, text_format("%s", v->name), text_format("%s", v->path), NULL);
 }
 
-static void allocators_unknown(const char *item, const struct allocators *variants)
+static void
+allocators_unknown(const char *item, const struct allocators *variants)
 {
 	fprintf(stderr, "hakmem-sweep: no allocator '%s'; there are:", item);
 	for (size_t i = 0; i < variants->n; i++)
@@ -117,8 +123,9 @@ static void allocators_unknown(const char *item, const struct allocators *varian
 	fputs(" hakmem (all variants) none, or NAME=PATH\n", stderr);
 }
 
-static bool allocators_add_item(const struct places *p, const char *item,
-	const struct allocators *variants, struct allocators *out)
+static bool
+allocators_add_item(const struct places *p, const char *item, const struct allocators *variants,
+	struct allocators *out)
 {
 	const struct allocator *variant = allocators_named(variants, item);
 
@@ -150,8 +157,9 @@ static bool allocators_add_item(const struct places *p, const char *item,
 	return variants->n != 0;
 }
 
-static bool allocators_add_list(const struct places *p, const char *list,
-	const struct allocators *variants, struct allocators *out)
+static bool
+allocators_add_list(const struct places *p, const char *list, const struct allocators *variants,
+	struct allocators *out)
 {
 	char **items = text_split(list, NULL);
 	bool ok = true;
@@ -162,7 +170,8 @@ static bool allocators_add_list(const struct places *p, const char *list,
 	return ok;
 }
 
-bool allocators_find(
+bool
+allocators_find(
 	const struct places *p, const struct allocator_choice *choice, struct allocators *out)
 {
 	struct allocators variants = allocators_variants(p);
@@ -187,7 +196,8 @@ bool allocators_find(
 	return ok;
 }
 
-void allocators_free(struct allocators *list)
+void
+allocators_free(struct allocators *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		free(list->items[i].name);

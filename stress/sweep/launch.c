@@ -20,12 +20,14 @@ extern char **environ;
 
 static volatile sig_atomic_t launch_signal;
 
-static void launch_on_signal(int sig)
+static void
+launch_on_signal(int sig)
 {
 	launch_signal = sig;
 }
 
-void launch_catch_signals(void)
+void
+launch_catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = launch_on_signal};
 
@@ -34,12 +36,14 @@ void launch_catch_signals(void)
 	sigaction(SIGHUP, &action, NULL);
 }
 
-bool launch_interrupted(void)
+bool
+launch_interrupted(void)
 {
 	return launch_signal != 0;
 }
 
-static int launch_spawn(const struct launch *l, int report_fd, pid_t *pid)
+static int
+launch_spawn(const struct launch *l, int report_fd, pid_t *pid)
 {
 	const char *argv[LAUNCH_ARG_MAX + LAUNCH_ENV_MAX + 6];
 	char limit[32], nenv[16];
@@ -75,7 +79,8 @@ static int launch_spawn(const struct launch *l, int report_fd, pid_t *pid)
 }
 
 /* Reads more of the report; false at its end. */
-static bool launch_read(struct child *c)
+static bool
+launch_read(struct child *c)
 {
 	ssize_t got = read(c->report_fd, c->report + c->used, sizeof(c->report) - 1 - c->used);
 
@@ -86,7 +91,8 @@ static bool launch_read(struct child *c)
 	return got > 0;
 }
 
-bool launch_start(const struct launch *l, struct child *c)
+bool
+launch_start(const struct launch *l, struct child *c)
 {
 	int report[2];
 	double pid = 0;
@@ -112,20 +118,23 @@ bool launch_start(const struct launch *l, struct child *c)
 	return true;
 }
 
-void launch_stop(struct child *c)
+void
+launch_stop(struct child *c)
 {
 	if (c->launcher > 0)
 		kill(c->launcher, SIGTERM);
 }
 
-bool launch_alive(struct child *c)
+bool
+launch_alive(struct child *c)
 {
 	struct pollfd p = {.fd = c->report_fd, .events = POLLIN};
 
 	return c->report_fd >= 0 && poll(&p, 1, 0) <= 0 && strstr(c->report, "wall_us=") == NULL;
 }
 
-static bool launch_parse(const char *line, struct usage *u)
+static bool
+launch_parse(const char *line, struct usage *u)
 {
 	double wall, user, sys, code, sig, late, exec_errno;
 
@@ -148,7 +157,8 @@ static bool launch_parse(const char *line, struct usage *u)
 	return true;
 }
 
-bool launch_wait(struct child *c, struct usage *u)
+bool
+launch_wait(struct child *c, struct usage *u)
 {
 	*u = (struct usage){.exit_code = -1};
 	if (c->report_fd < 0)
@@ -170,7 +180,8 @@ bool launch_wait(struct child *c, struct usage *u)
 	return launch_parse(c->report, u);
 }
 
-bool launch_run(const struct launch *l, struct usage *u)
+bool
+launch_run(const struct launch *l, struct usage *u)
 {
 	struct child c;
 

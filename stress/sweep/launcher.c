@@ -28,7 +28,8 @@
 
 enum { REPORT_FD = 3, FIRST_ENV = 5 };
 
-static long long launcher_now_us(void)
+static long long
+launcher_now_us(void)
 {
 	struct timespec t;
 
@@ -36,7 +37,8 @@ static long long launcher_now_us(void)
 	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
 }
 
-static int launcher_open(const char *path, int flags, int to)
+static int
+launcher_open(const char *path, int flags, int to)
 {
 	int fd = open(path, flags, 0666);
 
@@ -46,7 +48,8 @@ static int launcher_open(const char *path, int flags, int to)
 }
 
 /* The child's half: returns only where the program could not be started. */
-static void launcher_exec(char **argv, int nenv, const sigset_t *before)
+static void
+launcher_exec(char **argv, int nenv, const sigset_t *before)
 {
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -61,7 +64,8 @@ static void launcher_exec(char **argv, int nenv, const sigset_t *before)
 }
 
 /* Waits until the child is a zombie; 1 where it had to be killed for the time limit. */
-static int launcher_watch(pid_t child, long long limit_us, const sigset_t *watched)
+static int
+launcher_watch(pid_t child, long long limit_us, const sigset_t *watched)
 {
 	long long deadline = launcher_now_us() + limit_us;
 	int timed_out = 0;
@@ -87,7 +91,8 @@ static int launcher_watch(pid_t child, long long limit_us, const sigset_t *watch
 	}
 }
 
-static void launcher_report(pid_t child, long long start_us, int timed_out, int exec_errno)
+static void
+launcher_report(pid_t child, long long start_us, int timed_out, int exec_errno)
 {
 	struct rusage u = {0};
 	int status = 0;
@@ -104,7 +109,8 @@ static void launcher_report(pid_t child, long long start_us, int timed_out, int 
 		WIFSIGNALED(status) ? WTERMSIG(status) : 0, timed_out, exec_errno);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	int nenv = argc > FIRST_ENV ? atoi(argv[4]) : -1;
 	sigset_t watched, before;

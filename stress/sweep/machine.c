@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static void machine_line(FILE *out, const char *key, const char *value)
+static void
+machine_line(FILE *out, const char *key, const char *value)
 {
 	if (value == NULL || *value == '\0')
 		return;
@@ -23,7 +24,8 @@ static void machine_line(FILE *out, const char *key, const char *value)
 }
 
 /* The value after the colon of the first line that starts with `field`, or the first line. */
-static void machine_file(FILE *out, const char *key, const char *path, const char *field)
+static void
+machine_file(FILE *out, const char *key, const char *path, const char *field)
 {
 	char *text = text_read(path);
 	char *line = text == NULL || field == NULL ? text : strstr(text, field);
@@ -39,8 +41,8 @@ static void machine_file(FILE *out, const char *key, const char *path, const cha
 	free(text);
 }
 
-static void machine_answer(
-	FILE *out, const char *key, const struct places *p, const char *const *argv)
+static void
+machine_answer(FILE *out, const char *key, const struct places *p, const char *const *argv)
 {
 	char *answer = places_ask(p, argv);
 
@@ -48,7 +50,8 @@ static void machine_answer(
 	free(answer);
 }
 
-static char *machine_package(const struct places *p, const char *package)
+static char *
+machine_package(const struct places *p, const char *package)
 {
 	const char *const argv[] = {
 		"dpkg-query", "-W", "-f", "${Package} ${Version}\\n", package, NULL};
@@ -56,7 +59,8 @@ static char *machine_package(const struct places *p, const char *package)
 	return places_ask(p, argv);
 }
 
-static void machine_allocators(FILE *out, const struct places *p, const struct allocators *list)
+static void
+machine_allocators(FILE *out, const struct places *p, const struct allocators *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		const struct allocator *a = &list->items[i];
@@ -75,7 +79,8 @@ static void machine_allocators(FILE *out, const struct places *p, const struct a
 	}
 }
 
-char *machine_describe(const struct places *p, const struct allocators *list)
+char *
+machine_describe(const struct places *p, const struct allocators *list)
 {
 	static const char *const redis[] = {"redis-server", "--version", NULL};
 	char *text = NULL, when[64], cpus[32];

@@ -65,7 +65,8 @@ static const struct argp_option option_table[] = {
 	{NULL, 0, NULL, 0, NULL, 0}};
 
 /* A whole number from 1 to `most`, or the end of the program with a message. */
-static int main_number(struct argp_state *state, const char *what, const char *text, int most)
+static int
+main_number(struct argp_state *state, const char *what, const char *text, int most)
 {
 	char *end;
 	long value = strtol(text, &end, 10);
@@ -75,7 +76,8 @@ static int main_number(struct argp_state *state, const char *what, const char *t
 	return (int)value;
 }
 
-static error_t main_option(int key, char *arg, struct argp_state *state)
+static error_t
+main_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 
@@ -127,7 +129,8 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static bool main_threads(struct plan *plan, const char *list)
+static bool
+main_threads(struct plan *plan, const char *list)
 {
 	char **items = text_split(list, &plan->nthreads);
 
@@ -151,7 +154,8 @@ static bool main_threads(struct plan *plan, const char *list)
 	return plan->nthreads > 0;
 }
 
-static bool main_base(struct plan *plan, const char *name)
+static bool
+main_base(struct plan *plan, const char *name)
 {
 	const struct allocators *list = &plan->allocators;
 
@@ -174,7 +178,8 @@ static bool main_base(struct plan *plan, const char *name)
 }
 
 /* The programs of all workloads have to be there before anything is run. */
-static bool main_programs(const struct plan *plan)
+static bool
+main_programs(const struct plan *plan)
 {
 	for (const struct workload *const *w = plan->workloads; *w != NULL; w++) {
 		char *path = text_format("%s/%s", plan->places->programs, (*w)->name);
@@ -192,7 +197,8 @@ static bool main_programs(const struct plan *plan)
 	return true;
 }
 
-static char *main_directory(const char *asked)
+static char *
+main_directory(const char *asked)
 {
 	char stamp[32];
 	time_t now = time(NULL);
@@ -208,7 +214,8 @@ static char *main_directory(const char *asked)
 	return NULL;
 }
 
-static int main_width(void)
+static int
+main_width(void)
 {
 	struct winsize size;
 
@@ -217,7 +224,8 @@ static int main_width(void)
 	return DEFAULT_WIDTH;
 }
 
-static bool main_plan(const struct options *o, const struct places *places, struct plan *plan)
+static bool
+main_plan(const struct options *o, const struct places *places, struct plan *plan)
 {
 	int runs = o->runs != 0 ? o->runs : o->quick ? QUICK_RUNS : FULL_RUNS;
 
@@ -235,7 +243,8 @@ static bool main_plan(const struct options *o, const struct places *places, stru
 	return true;
 }
 
-static void main_free(struct plan *plan)
+static void
+main_free(struct plan *plan)
 {
 	allocators_free(&plan->allocators);
 	free(plan->workloads);
@@ -244,7 +253,8 @@ static void main_free(struct plan *plan)
 	free(plan->environment);
 }
 
-static int main_sweep(const struct plan *plan)
+static int
+main_sweep(const struct plan *plan)
 {
 	struct results results = {0};
 	int status = EXIT_USAGE;
@@ -268,7 +278,8 @@ static int main_sweep(const struct plan *plan)
 	return status;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct argp parser = {.options = option_table,
 		.parser = main_option,

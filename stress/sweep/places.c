@@ -14,7 +14,8 @@
 
 enum { ASK_LIMIT_S = 20, WALK_FDS = 8 };
 
-static char *places_own_directory(void)
+static char *
+places_own_directory(void)
 {
 	char *path = realpath("/proc/self/exe", NULL);
 
@@ -23,7 +24,8 @@ static char *places_own_directory(void)
 	return path;
 }
 
-static bool places_temp(struct places *p)
+static bool
+places_temp(struct places *p)
 {
 	const char *base = getenv("TMPDIR");
 
@@ -40,7 +42,8 @@ static bool places_temp(struct places *p)
 	return true;
 }
 
-bool places_open(struct places *p, const char *programs)
+bool
+places_open(struct places *p, const char *programs)
 {
 	char *own = places_own_directory();
 
@@ -83,7 +86,8 @@ bool places_open(struct places *p, const char *programs)
 	return p->libc != NULL;
 }
 
-static int places_remove(const char *path, const struct stat *st, int type, struct FTW *at)
+static int
+places_remove(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st;
 	(void)type;
@@ -91,7 +95,8 @@ static int places_remove(const char *path, const struct stat *st, int type, stru
 	return remove(path);
 }
 
-void places_close(struct places *p)
+void
+places_close(struct places *p)
 {
 	if (p->out != NULL)
 		nftw(p->temp, places_remove, WALK_FDS, FTW_DEPTH | FTW_PHYS);
@@ -106,7 +111,8 @@ void places_close(struct places *p)
 	*p = (struct places){0};
 }
 
-struct launch places_launch(const struct places *p, const char *const *argv, double limit_s)
+struct launch
+places_launch(const struct places *p, const char *const *argv, double limit_s)
 {
 	return (struct launch){.launcher = p->launcher,
 		.argv = argv,
@@ -116,7 +122,8 @@ struct launch places_launch(const struct places *p, const char *const *argv, dou
 }
 
 /* Finds the path in a trace: "NAME => PATH (0x...)", or "PATH (0x...)" for what had a path. */
-static char *places_from_trace(const char *trace, const char *name)
+static char *
+places_from_trace(const char *trace, const char *name)
 {
 	for (const char *line = trace; line != NULL; line = strchr(line, '\n')) {
 		line += strspn(line, " \t\n");
@@ -135,7 +142,8 @@ static char *places_from_trace(const char *trace, const char *name)
 	return NULL;
 }
 
-char *places_resolve(const struct places *p, const char *name)
+char *
+places_resolve(const struct places *p, const char *name)
 {
 	const char *argv[] = {p->launcher, NULL};
 	struct launch l = places_launch(p, argv, ASK_LIMIT_S);
@@ -155,7 +163,8 @@ char *places_resolve(const struct places *p, const char *name)
 	return path;
 }
 
-char *places_program(const char *name)
+char *
+places_program(const char *name)
 {
 	const char *path = getenv("PATH");
 	char *all = text_format("%s:/usr/local/bin:/usr/bin:/bin:/usr/sbin", path ? path : "");
@@ -173,7 +182,8 @@ char *places_program(const char *name)
 	return found;
 }
 
-bool places_same_file(const char *a, const char *b)
+bool
+places_same_file(const char *a, const char *b)
 {
 	struct stat sa, sb;
 
@@ -183,7 +193,8 @@ bool places_same_file(const char *a, const char *b)
 	       sa.st_ino == sb.st_ino;
 }
 
-char *places_ask(const struct places *p, const char *const *argv)
+char *
+places_ask(const struct places *p, const char *const *argv)
 {
 	char *program = places_program(argv[0]), *answer = NULL;
 	const char *command[LAUNCH_ARG_MAX] = {program};

@@ -11,7 +11,8 @@ enum { BAR = 24 };
 
 #define CLEAR_LINE "\r\033[K"
 
-static double progress_now(void)
+static double
+progress_now(void)
 {
 	struct timespec t;
 
@@ -19,20 +20,23 @@ static double progress_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-void progress_start(struct progress *p, double total_s)
+void
+progress_start(struct progress *p, double total_s)
 {
 	*p = (struct progress){.total_s = total_s,
 		.start_s = progress_now(),
 		.terminal = isatty(STDERR_FILENO) == 1};
 }
 
-static double progress_share(const struct progress *p)
+static double
+progress_share(const struct progress *p)
 {
 	return p->total_s > 0 && p->done_s < p->total_s ? p->done_s / p->total_s : 1;
 }
 
 /* Expected seconds are guesses: what is done corrects them by the time it really took. */
-static int progress_left(const struct progress *p)
+static int
+progress_left(const struct progress *p)
 {
 	double left = p->total_s - p->done_s, pace = 1;
 
@@ -41,7 +45,8 @@ static int progress_left(const struct progress *p)
 	return left > 0 ? (int)(left * pace) : 0;
 }
 
-void progress_show(const struct progress *p, const char *what)
+void
+progress_show(const struct progress *p, const char *what)
 {
 	if (!p->terminal)
 		return;
@@ -54,12 +59,14 @@ void progress_show(const struct progress *p, const char *what)
 		left % 60, what);
 }
 
-void progress_done(struct progress *p, double seconds)
+void
+progress_done(struct progress *p, double seconds)
 {
 	p->done_s += seconds;
 }
 
-void progress_line(const struct progress *p, bool stamp, const char *format, ...)
+void
+progress_line(const struct progress *p, bool stamp, const char *format, ...)
 {
 	va_list args;
 
@@ -77,7 +84,8 @@ void progress_line(const struct progress *p, bool stamp, const char *format, ...
 	putc('\n', stderr);
 }
 
-void progress_end(const struct progress *p)
+void
+progress_end(const struct progress *p)
 {
 	if (p->terminal)
 		fputs(CLEAR_LINE, stderr);

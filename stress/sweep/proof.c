@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Takes " [0]" with its number off the end of a name; the linker adds the namespace so. */
-static void proof_strip(char *name)
+static void
+proof_strip(char *name)
 {
 	char *bracket = strrchr(name, '[');
 
@@ -18,7 +19,8 @@ static void proof_strip(char *name)
 }
 
 /* Cuts "...binding file FROM [n] to TO [n]: normal symbol `NAME' ..." in place. */
-static bool proof_cut(char *line, char **from, char **to, char **symbol)
+static bool
+proof_cut(char *line, char **from, char **to, char **symbol)
 {
 	static const char before_from[] = "binding file ", before_to[] = " to ",
 			  before_symbol[] = ": normal symbol `";
@@ -44,8 +46,8 @@ static bool proof_cut(char *line, char **from, char **to, char **symbol)
 	return true;
 }
 
-bool proof_bindings(
-	const char *list, const char *program, const char *library, char *why, size_t size)
+bool
+proof_bindings(const char *list, const char *program, const char *library, char *why, size_t size)
 {
 	static const char *const symbols[] = {"malloc", "free"};
 	size_t bound[2] = {0};
@@ -77,7 +79,8 @@ bool proof_bindings(
 	return ok;
 }
 
-bool proof_maps(const char *maps, const char *library)
+bool
+proof_maps(const char *maps, const char *library)
 {
 	char *copy = text_format("%s", maps), *rest = copy;
 	bool found = false;
@@ -91,7 +94,8 @@ bool proof_maps(const char *maps, const char *library)
 	return found;
 }
 
-bool proof_process(pid_t pid, const char *library, char *why, size_t size)
+bool
+proof_process(pid_t pid, const char *library, char *why, size_t size)
 {
 	char *path = text_format("/proc/%d/maps", (int)pid), *maps = text_read(path);
 	bool found = maps != NULL && proof_maps(maps, library);

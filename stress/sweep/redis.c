@@ -48,7 +48,8 @@ struct server {
 	char reply[REPLY_SIZE];
 };
 
-bool redis_available(void)
+bool
+redis_available(void)
 {
 	static const struct {
 		const char *program, *package;
@@ -68,7 +69,8 @@ bool redis_available(void)
 	return true;
 }
 
-double redis_parse(const char *csv, char *out, size_t size)
+double
+redis_parse(const char *csv, char *out, size_t size)
 {
 	double seconds_per_request = 0;
 	size_t used = 0;
@@ -94,7 +96,8 @@ double redis_parse(const char *csv, char *out, size_t size)
 }
 
 /* Waits until the server that was started (and no other on that port) answers. */
-static bool redis_wait(struct server *s)
+static bool
+redis_wait(struct server *s)
 {
 	struct timespec step = {.tv_nsec = START_STEP_MS * 1000000};
 
@@ -118,7 +121,8 @@ static bool redis_wait(struct server *s)
 }
 
 /* Ends the server in one way or the other and takes its usage. */
-static bool redis_end(struct server *s, struct usage *u)
+static bool
+redis_end(struct server *s, struct usage *u)
 {
 	/* SHUTDOWN has no reply: the connection closes. Where it cannot be asked, it is killed. */
 	if (s->stream == NULL || launch_interrupted())
@@ -131,8 +135,8 @@ static bool redis_end(struct server *s, struct usage *u)
 	return launch_wait(&s->child, u);
 }
 
-static bool redis_start(
-	const struct job *job, const char *program, struct server *s, struct run *run)
+static bool
+redis_start(const struct job *job, const char *program, struct server *s, struct run *run)
 {
 	struct run_environment vars;
 
@@ -161,12 +165,14 @@ static bool redis_start(
 	return false;
 }
 
-static char redis_letter(int n, int i)
+static char
+redis_letter(int n, int i)
 {
 	return (char)('a' + (n * 7 + i * 31 + i / 26) % 26);
 }
 
-static bool redis_store(struct server *s)
+static bool
+redis_store(struct server *s)
 {
 	char value[KEPT * KEPT_STEP + 1];
 
@@ -182,7 +188,8 @@ static bool redis_store(struct server *s)
 }
 
 /* FNV-1a over the values as they come back. */
-static bool redis_checksum(struct server *s, uint64_t *sum)
+static bool
+redis_checksum(struct server *s, uint64_t *sum)
 {
 	*sum = 0xcbf29ce484222325u;
 	for (int n = 1; n <= KEPT; n++) {
@@ -195,8 +202,9 @@ static bool redis_checksum(struct server *s, uint64_t *sum)
 }
 
 /* Runs the benchmark; the requests per second, 0 and a failure where it did not work. */
-static double redis_load(const struct job *job, const struct server *s, long requests,
-	struct run *run, char *rates, size_t size)
+static double
+redis_load(const struct job *job, const struct server *s, long requests, struct run *run,
+	char *rates, size_t size)
 {
 	char port[16], count[32], keys[32];
 	char *program = places_program("redis-benchmark");
@@ -227,7 +235,8 @@ static double redis_load(const struct job *job, const struct server *s, long req
 	return rate;
 }
 
-static double redis_peak_kb(pid_t pid)
+static double
+redis_peak_kb(pid_t pid)
 {
 	char *path = text_format("/proc/%d/status", (int)pid), *status = text_read(path);
 	const char *field = status != NULL ? strstr(status, "VmHWM:") : NULL;
@@ -238,7 +247,8 @@ static double redis_peak_kb(pid_t pid)
 	return kb;
 }
 
-static const char *redis_info(const char *info, const char *field, char *out, size_t size)
+static const char *
+redis_info(const char *info, const char *field, char *out, size_t size)
 {
 	const char *at = strstr(info, field);
 
@@ -250,7 +260,8 @@ static const char *redis_info(const char *info, const char *field, char *out, si
 }
 
 /* Everything between the server's start and its end; the peak RSS comes back in *peak_kb. */
-static void redis_measure(
+static void
+redis_measure(
 	const struct job *job, struct server *s, long requests, struct run *run, double *peak_kb)
 {
 	char rates[160] = "", why[160], used[32], rss[32], ratio[32];
@@ -285,7 +296,8 @@ static void redis_measure(
 	run_judge_result(run);
 }
 
-void redis_run(const struct job *job, struct run *run)
+void
+redis_run(const struct job *job, struct run *run)
 {
 	struct workload_command command;
 	char *program = places_program("redis-server");

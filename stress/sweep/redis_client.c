@@ -13,14 +13,16 @@
 
 enum { REPLY_LIMIT_S = 20 };
 
-static struct sockaddr_in redis_address(int port)
+static struct sockaddr_in
+redis_address(int port)
 {
 	return (struct sockaddr_in){.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-int redis_free_port(void)
+int
+redis_free_port(void)
 {
 	struct sockaddr_in address = redis_address(0);
 	socklen_t length = sizeof(address);
@@ -34,7 +36,8 @@ int redis_free_port(void)
 	return port;
 }
 
-FILE *redis_connect(int port)
+FILE *
+redis_connect(int port)
 {
 	struct sockaddr_in address = redis_address(port);
 	struct timeval limit = {.tv_sec = REPLY_LIMIT_S};
@@ -53,7 +56,8 @@ FILE *redis_connect(int port)
 	return stream;
 }
 
-static bool redis_reply(FILE *from, char *reply, size_t size)
+static bool
+redis_reply(FILE *from, char *reply, size_t size)
 {
 	char head[512];
 
@@ -73,7 +77,8 @@ static bool redis_reply(FILE *from, char *reply, size_t size)
 	       getc(from) == '\n';
 }
 
-bool redis_command(FILE *to, char *reply, size_t size, const char *format, ...)
+bool
+redis_command(FILE *to, char *reply, size_t size, const char *format, ...)
 {
 	va_list args;
 

@@ -23,8 +23,9 @@ struct entry {
 
 typedef void report_entry_fn(FILE *out, const struct entry *e);
 
-static struct entry report_entry(const struct plan *plan, const struct results *r,
-	const struct workload *w, int threads, const struct allocator *a)
+static struct entry
+report_entry(const struct plan *plan, const struct results *r, const struct workload *w,
+	int threads, const struct allocator *a)
 {
 	return (struct entry){.workload = w,
 		.threads = threads,
@@ -34,8 +35,8 @@ static struct entry report_entry(const struct plan *plan, const struct results *
 }
 
 /* Calls `each` for every cell under every allocator. */
-static void report_each(
-	FILE *out, const struct plan *plan, const struct results *r, report_entry_fn *each)
+static void
+report_each(FILE *out, const struct plan *plan, const struct results *r, report_entry_fn *each)
 {
 	for (const struct workload *const *w = plan->workloads; *w != NULL; w++) {
 		for (size_t i = 0; i < plan_cells(plan, *w); i++) {
@@ -50,14 +51,16 @@ static void report_each(
 }
 
 /* A number as CSV: empty where it is not known. */
-static void report_number(FILE *out, double value)
+static void
+report_number(FILE *out, double value)
 {
 	putc(',', out);
 	if (isfinite(value))
 		fprintf(out, "%.6g", value);
 }
 
-static void report_runs(FILE *out, const struct plan *plan, const struct results *r)
+static void
+report_runs(FILE *out, const struct plan *plan, const struct results *r)
 {
 	(void)plan;
 	fputs("workload,threads,allocator,round,status,time,unit,ops_per_s,wall_s,user_s,sys_s,"
@@ -88,19 +91,22 @@ static void report_runs(FILE *out, const struct plan *plan, const struct results
 	}
 }
 
-static void report_stats(FILE *out, const struct stats *s)
+static void
+report_stats(FILE *out, const struct stats *s)
 {
 	report_number(out, s->n > 0 ? s->median : NAN);
 	report_number(out, s->n > 0 ? s->min : NAN);
 	report_number(out, s->n > 0 ? s->spread : NAN);
 }
 
-static void report_median(FILE *out, const struct stats *s)
+static void
+report_median(FILE *out, const struct stats *s)
 {
 	report_number(out, s->n > 0 ? s->median : NAN);
 }
 
-static void report_summary_row(FILE *out, const struct entry *e)
+static void
+report_summary_row(FILE *out, const struct entry *e)
 {
 	const struct summary *s = &e->own;
 
@@ -123,7 +129,8 @@ static void report_summary_row(FILE *out, const struct entry *e)
 	fprintf(out, ",%s\n", s->failure != NULL ? run_status_name(s->failure->status) : "ok");
 }
 
-static void report_summary(FILE *out, const struct plan *plan, const struct results *r)
+static void
+report_summary(FILE *out, const struct plan *plan, const struct results *r)
 {
 	fprintf(out, "# base: %s\n", plan->base->name);
 	fputs("workload,threads,allocator,runs,failed,unit,time,time_min,time_spread,time_ratio,"
@@ -134,7 +141,8 @@ static void report_summary(FILE *out, const struct plan *plan, const struct resu
 }
 
 /* Writes one file aside and renames it, so that a reader never sees half of it. */
-static bool report_file(const struct plan *plan, const struct results *r, const char *name,
+static bool
+report_file(const struct plan *plan, const struct results *r, const char *name,
 	void (*write_body)(FILE *, const struct plan *, const struct results *))
 {
 	char *path = text_format("%s/%s", plan->directory, name);
@@ -156,13 +164,15 @@ static bool report_file(const struct plan *plan, const struct results *r, const 
 	return ok;
 }
 
-bool report_write(const struct plan *plan, const struct results *r)
+bool
+report_write(const struct plan *plan, const struct results *r)
 {
 	return report_file(plan, r, "results.csv", report_runs) &&
 	       report_file(plan, r, "summary.csv", report_summary);
 }
 
-static void report_label(FILE *out, const struct entry *e)
+static void
+report_label(FILE *out, const struct entry *e)
 {
 	char time[32] = "-", rss[32] = "-";
 
@@ -174,7 +184,8 @@ static void report_label(FILE *out, const struct entry *e)
 	fprintf(out, "%-11.11s %2d %13s %11s |", e->workload->name, e->threads, time, rss);
 }
 
-static void report_cell(FILE *out, const struct entry *e)
+static void
+report_cell(FILE *out, const struct entry *e)
 {
 	double time = stats_ratio(e->own.time.median, e->base.time.median);
 	double rss = stats_ratio(e->own.rss_kb.median, e->base.rss_kb.median);
@@ -190,7 +201,8 @@ static void report_cell(FILE *out, const struct entry *e)
 	fprintf(out, " %*s", CELL_WIDTH - 1, text);
 }
 
-static void report_head(FILE *out, const struct plan *plan, size_t first, size_t last)
+static void
+report_head(FILE *out, const struct plan *plan, size_t first, size_t last)
 {
 	char base[32];
 
@@ -205,8 +217,8 @@ static void report_head(FILE *out, const struct plan *plan, size_t first, size_t
 	putc('\n', out);
 }
 
-static void report_block(
-	FILE *out, const struct plan *plan, const struct results *r, size_t first, size_t last)
+static void
+report_block(FILE *out, const struct plan *plan, const struct results *r, size_t first, size_t last)
 {
 	report_head(out, plan, first, last);
 	for (const struct workload *const *w = plan->workloads; *w != NULL; w++) {
@@ -224,7 +236,8 @@ static void report_block(
 	}
 }
 
-static void report_failure(FILE *out, const struct entry *e)
+static void
+report_failure(FILE *out, const struct entry *e)
 {
 	const struct run *failure = e->own.failure;
 
@@ -236,7 +249,8 @@ static void report_failure(FILE *out, const struct entry *e)
 	putc('\n', out);
 }
 
-void report_table(FILE *out, const struct plan *plan, const struct results *r, int width)
+void
+report_table(FILE *out, const struct plan *plan, const struct results *r, int width)
 {
 	int fit = (width - LABEL_WIDTH - 1) / CELL_WIDTH;
 	size_t step = fit > 1 ? (size_t)fit : 1;

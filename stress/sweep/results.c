@@ -9,7 +9,8 @@
 
 enum { ROOM = 64 };
 
-struct run *results_add(struct results *r, const struct run *run)
+struct run *
+results_add(struct results *r, const struct run *run)
 {
 	if (r->n == r->room) {
 		r->room += r->room + ROOM;
@@ -19,23 +20,27 @@ struct run *results_add(struct results *r, const struct run *run)
 	return &r->runs[r->n++];
 }
 
-void results_free(struct results *r)
+void
+results_free(struct results *r)
 {
 	free(r->runs);
 	*r = (struct results){0};
 }
 
-static bool results_in_cell(const struct run *run, const struct workload *w, int threads)
+static bool
+results_in_cell(const struct run *run, const struct workload *w, int threads)
 {
 	return run->workload == w && run->threads == threads;
 }
 
-static bool results_has_sum(const struct run *run, const struct workload *w, int threads)
+static bool
+results_has_sum(const struct run *run, const struct workload *w, int threads)
 {
 	return results_in_cell(run, w, threads) && run->status == RUN_OK;
 }
 
-void results_compare_checksums(
+void
+results_compare_checksums(
 	struct results *r, const struct workload *w, int threads, const struct allocator *base)
 {
 	size_t best = 0;
@@ -64,16 +69,17 @@ void results_compare_checksums(
 	}
 }
 
-static bool results_is_failure(const struct run *run)
+static bool
+results_is_failure(const struct run *run)
 {
 	return run->status != RUN_OK && run->status != RUN_INTERRUPTED;
 }
 
 /* Each measured quantity by a function of the run, so that all are reduced in one way. */
-#define RESULTS_USAGE(field)                                 \
-	static double results_##field(const struct run *run) \
-	{                                                    \
-		return run->usage.field;                     \
+#define RESULTS_USAGE(field)                                                                       \
+	static double results_##field(const struct run *run)                                       \
+	{                                                                                          \
+		return run->usage.field;                                                           \
 	}
 RESULTS_USAGE(rss_kb)
 RESULTS_USAGE(user_s)
@@ -82,12 +88,14 @@ RESULTS_USAGE(minflt)
 RESULTS_USAGE(nvcsw)
 RESULTS_USAGE(nivcsw)
 
-static double results_ops(const struct run *run)
+static double
+results_ops(const struct run *run)
 {
 	return run->ops_per_s;
 }
 
-static struct stats results_reduce(const struct run *const *runs, size_t n, double *values,
+static struct stats
+results_reduce(const struct run *const *runs, size_t n, double *values,
 	double (*value)(const struct run *))
 {
 	for (size_t i = 0; i < n; i++)
@@ -95,7 +103,8 @@ static struct stats results_reduce(const struct run *const *runs, size_t n, doub
 	return stats_of(values, n);
 }
 
-struct summary results_summary(
+struct summary
+results_summary(
 	const struct results *r, const struct workload *w, int threads, const struct allocator *a)
 {
 	const struct run **good = text_alloc(r->n, sizeof(*good));
@@ -128,7 +137,8 @@ struct summary results_summary(
 	return s;
 }
 
-size_t results_failed(const struct results *r)
+size_t
+results_failed(const struct results *r)
 {
 	size_t failed = 0;
 

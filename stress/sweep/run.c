@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *run_status_name(enum run_status status)
+const char *
+run_status_name(enum run_status status)
 {
 	static const char *const names[] = {[RUN_OK] = "ok",
 		[RUN_EXIT] = "exit",
@@ -27,7 +28,8 @@ const char *run_status_name(enum run_status status)
 	return names[status];
 }
 
-void run_fail(struct run *run, enum run_status status, const char *format, ...)
+void
+run_fail(struct run *run, enum run_status status, const char *format, ...)
 {
 	va_list args;
 
@@ -37,7 +39,8 @@ void run_fail(struct run *run, enum run_status status, const char *format, ...)
 	run->status = status;
 }
 
-void run_environment(
+void
+run_environment(
 	const struct job *job, bool preload_libc, struct launch *l, struct run_environment *vars)
 {
 	size_t n = 0;
@@ -55,14 +58,16 @@ void run_environment(
 	l->env[n] = NULL;
 }
 
-void run_environment_free(struct run_environment *vars)
+void
+run_environment_free(struct run_environment *vars)
 {
 	free(vars->preload);
 	free(vars->debug_output);
 }
 
 /* Adds the last line that the program wrote to standard error to the detail. */
-static void run_add_last_words(const struct places *p, struct run *run)
+static void
+run_add_last_words(const struct places *p, struct run *run)
 {
 	char *text = text_read(p->err);
 
@@ -80,7 +85,8 @@ static void run_add_last_words(const struct places *p, struct run *run)
 	free(text);
 }
 
-bool run_judge_end(const struct job *job, bool launched, struct run *run)
+bool
+run_judge_end(const struct job *job, bool launched, struct run *run)
 {
 	const struct usage *u = &run->usage;
 
@@ -103,7 +109,8 @@ bool run_judge_end(const struct job *job, bool launched, struct run *run)
 	return false;
 }
 
-bool run_judge_bindings(const struct job *job, pid_t pid, const char *program, struct run *run)
+bool
+run_judge_bindings(const struct job *job, pid_t pid, const char *program, struct run *run)
 {
 	char why[160];
 
@@ -125,7 +132,8 @@ bool run_judge_bindings(const struct job *job, pid_t pid, const char *program, s
 	return ok;
 }
 
-bool run_judge_result(struct run *run)
+bool
+run_judge_result(struct run *run)
 {
 	if (!text_number(run->result, "ops_per_s", &run->ops_per_s) || run->ops_per_s <= 0)
 		run_fail(run, RUN_RESULT, "no ops_per_s= above 0 in its last line");
@@ -137,7 +145,8 @@ bool run_judge_result(struct run *run)
 }
 
 /* A workload that is one program of ours: run it, read its last line. */
-static void run_program(const struct job *job, struct run *run)
+static void
+run_program(const struct job *job, struct run *run)
 {
 	struct run_environment vars;
 	struct child child;
@@ -166,7 +175,8 @@ static void run_program(const struct job *job, struct run *run)
 	free(program);
 }
 
-void run_execute(const struct job *job, struct run *run)
+void
+run_execute(const struct job *job, struct run *run)
 {
 	int round = run->round;
 

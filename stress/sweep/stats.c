@@ -6,7 +6,8 @@
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 
-struct stats stats_of(double *values, size_t n)
+struct stats
+stats_of(double *values, size_t n)
 {
 	struct stats s = {.n = n};
 
@@ -20,7 +21,8 @@ struct stats stats_of(double *values, size_t n)
 	return s;
 }
 
-double stats_ratio(double value, double base)
+double
+stats_ratio(double value, double base)
 {
 	/* Written so that a NaN on either side falls through to NaN. */
 	return value > 0 && base > 0 ? value / base : NAN;

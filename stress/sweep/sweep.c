@@ -8,23 +8,26 @@
 
 #include <stdlib.h>
 
-size_t plan_cells(const struct plan *plan, const struct workload *w)
+size_t
+plan_cells(const struct plan *plan, const struct workload *w)
 {
 	return w->threaded ? plan->nthreads : 1;
 }
 
-int plan_threads(const struct plan *plan, const struct workload *w, size_t i)
+int
+plan_threads(const struct plan *plan, const struct workload *w, size_t i)
 {
 	return w->threaded ? plan->threads[i] : 1;
 }
 
-static double sweep_expected_s(const struct plan *plan, const struct workload *w)
+static double
+sweep_expected_s(const struct plan *plan, const struct workload *w)
 {
 	return plan->quick ? w->quick_s : w->full_s;
 }
 
-static struct job sweep_job(
-	const struct plan *plan, const struct workload *w, const struct allocator *a, int threads)
+static struct job
+sweep_job(const struct plan *plan, const struct workload *w, const struct allocator *a, int threads)
 {
 	return (struct job){.places = plan->places,
 		.allocator = a,
@@ -35,7 +38,8 @@ static struct job sweep_job(
 }
 
 /* Proves each allocator once under the workload; proofs[i].status tells. */
-static void sweep_prove(
+static void
+sweep_prove(
 	const struct plan *plan, const struct workload *w, struct run *proofs, struct progress *p)
 {
 	size_t proved = 0;
@@ -68,8 +72,9 @@ static void sweep_prove(
 }
 
 /* One round of one cell; a pair that failed its proof or timed out sits out. */
-static void sweep_round(const struct plan *plan, const struct workload *w, int threads, int round,
-	bool *out, struct results *results, struct progress *p)
+static void
+sweep_round(const struct plan *plan, const struct workload *w, int threads, int round, bool *out,
+	struct results *results, struct progress *p)
 {
 	for (size_t i = 0; i < plan->allocators.n; i++) {
 		const struct allocator *a = &plan->allocators.items[i];
@@ -94,8 +99,9 @@ static void sweep_round(const struct plan *plan, const struct workload *w, int t
 	}
 }
 
-static bool sweep_cell(const struct plan *plan, const struct workload *w, int threads,
-	const struct run *proofs, struct results *results, struct progress *p)
+static bool
+sweep_cell(const struct plan *plan, const struct workload *w, int threads, const struct run *proofs,
+	struct results *results, struct progress *p)
 {
 	bool *out = text_alloc(plan->allocators.n, sizeof(*out));
 
@@ -112,7 +118,8 @@ static bool sweep_cell(const struct plan *plan, const struct workload *w, int th
 	return report_write(plan, results);
 }
 
-bool sweep_run(const struct plan *plan, struct results *results)
+bool
+sweep_run(const struct plan *plan, struct results *results)
 {
 	struct progress p;
 	double expected_s = 0;

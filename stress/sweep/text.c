@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *text_checked(void *p)
+static void *
+text_checked(void *p)
 {
 	if (p == NULL) {
 		fputs("hakmem-sweep: out of memory\n", stderr);
@@ -17,17 +18,20 @@ static void *text_checked(void *p)
 	return p;
 }
 
-void *text_alloc(size_t n, size_t size)
+void *
+text_alloc(size_t n, size_t size)
 {
 	return text_checked(calloc(n != 0 ? n : 1, size));
 }
 
-void *text_grow(void *p, size_t size)
+void *
+text_grow(void *p, size_t size)
 {
 	return text_checked(realloc(p, size));
 }
 
-char *text_format(const char *format, ...)
+char *
+text_format(const char *format, ...)
 {
 	va_list args;
 	char *out = NULL;
@@ -38,7 +42,8 @@ char *text_format(const char *format, ...)
 	return text_checked(length < 0 ? NULL : out);
 }
 
-char *text_read(const char *path)
+char *
+text_read(const char *path)
 {
 	FILE *in = fopen(path, "re");
 
@@ -58,7 +63,8 @@ char *text_read(const char *path)
 	return text;
 }
 
-char **text_split(const char *list, size_t *count)
+char **
+text_split(const char *list, size_t *count)
 {
 	size_t length = strlen(list), most = 2, n = 0;
 
@@ -85,7 +91,8 @@ char **text_split(const char *list, size_t *count)
 
 /* Where the value of `key` starts in [line, end), or NULL. A key starts the line or follows a
  * blank, so that "ops=" is not found inside "max_ops=". */
-static const char *text_find(const char *line, const char *end, const char *key)
+static const char *
+text_find(const char *line, const char *end, const char *key)
 {
 	size_t length = strlen(key);
 
@@ -98,7 +105,8 @@ static const char *text_find(const char *line, const char *end, const char *key)
 	return NULL;
 }
 
-static bool text_copy(const char *start, size_t length, char *out, size_t size)
+static bool
+text_copy(const char *start, size_t length, char *out, size_t size)
 {
 	if (length >= size)
 		return false;
@@ -107,7 +115,8 @@ static bool text_copy(const char *start, size_t length, char *out, size_t size)
 	return true;
 }
 
-bool text_last_line(const char *text, const char *key, char *out, size_t size)
+bool
+text_last_line(const char *text, const char *key, char *out, size_t size)
 {
 	const char *end = text + strlen(text);
 
@@ -125,14 +134,16 @@ bool text_last_line(const char *text, const char *key, char *out, size_t size)
 	return false;
 }
 
-bool text_value(const char *line, const char *key, char *out, size_t size)
+bool
+text_value(const char *line, const char *key, char *out, size_t size)
 {
 	const char *start = text_find(line, line + strlen(line), key);
 
 	return start != NULL && text_copy(start, strcspn(start, " \t\r\n"), out, size);
 }
 
-bool text_number(const char *line, const char *key, double *out)
+bool
+text_number(const char *line, const char *key, double *out)
 {
 	char word[64], *end;
 
@@ -142,7 +153,8 @@ bool text_number(const char *line, const char *key, double *out)
 	return *end == '\0' && isfinite(*out);
 }
 
-bool text_csv_get(const char *line, size_t index, char *out, size_t size)
+bool
+text_csv_get(const char *line, size_t index, char *out, size_t size)
 {
 	for (const char *p = line;; index--) {
 		bool quoted = *p == '"';
@@ -158,7 +170,8 @@ bool text_csv_get(const char *line, size_t index, char *out, size_t size)
 	}
 }
 
-void text_csv_put(FILE *out, const char *field)
+void
+text_csv_put(FILE *out, const char *field)
 {
 	if (strpbrk(field, ",\"\r\n") == NULL) {
 		fputs(field, out);
@@ -173,7 +186,8 @@ void text_csv_put(FILE *out, const char *field)
 	putc('"', out);
 }
 
-void text_one_line(FILE *out, const char *text)
+void
+text_one_line(FILE *out, const char *text)
 {
 	for (; *text != '\0'; text++)
 		putc(iscntrl((unsigned char)*text) ? ' ' : *text, out);

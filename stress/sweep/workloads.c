@@ -56,7 +56,8 @@ static const struct workload workloads[] = {
 
 enum { NWORKLOADS = sizeof(workloads) / sizeof(workloads[0]) };
 
-static const struct workload *workload_named(const char *name)
+static const struct workload *
+workload_named(const char *name)
 {
 	for (size_t i = 0; i < NWORKLOADS; i++)
 		if (strcmp(workloads[i].name, name) == 0)
@@ -68,12 +69,14 @@ static const struct workload *workload_named(const char *name)
 	return NULL;
 }
 
-static bool workload_available(const struct workload *w)
+static bool
+workload_available(const struct workload *w)
 {
 	return w->available == NULL || w->available();
 }
 
-const struct workload **workloads_find(const char *list)
+const struct workload **
+workloads_find(const char *list)
 {
 	size_t asked = NWORKLOADS, n = 0;
 	char **names = list != NULL ? text_split(list, &asked) : NULL;
@@ -99,7 +102,8 @@ const struct workload **workloads_find(const char *list)
 	return found;
 }
 
-void workload_command(const struct workload *w, const char *program, const struct job *job,
+void
+workload_command(const struct workload *w, const char *program, const struct job *job,
 	struct workload_command *command)
 {
 	static const char blank[] = " ";
@@ -117,12 +121,14 @@ void workload_command(const struct workload *w, const char *program, const struc
 	command->argv[n] = NULL;
 }
 
-double workload_time(const struct run *run)
+double
+workload_time(const struct run *run)
 {
 	return run->workload->timed ? 1e9 / run->ops_per_s : run->usage.wall_s;
 }
 
-const char *workload_unit(const struct workload *w)
+const char *
+workload_unit(const struct workload *w)
 {
 	return w->timed ? "ns/op" : "s";
 }

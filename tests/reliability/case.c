@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static void say(int descriptor, const char *format, va_list arguments)
+static void
+say(int descriptor, const char *format, va_list arguments)
 {
 	char line[512];
 	int length = vsnprintf(line, sizeof(line) - 1, format, arguments);
@@ -28,7 +29,8 @@ static void say(int descriptor, const char *format, va_list arguments)
 		return;
 }
 
-void case_fail(const char *format, ...)
+void
+case_fail(const char *format, ...)
 {
 	va_list arguments;
 
@@ -38,7 +40,8 @@ void case_fail(const char *format, ...)
 	_exit(CASE_FAILED);
 }
 
-void case_skip(const char *format, ...)
+void
+case_skip(const char *format, ...)
 {
 	va_list arguments;
 
@@ -48,7 +51,8 @@ void case_skip(const char *format, ...)
 	_exit(CASE_SKIPPED);
 }
 
-void case_note(const char *format, ...)
+void
+case_note(const char *format, ...)
 {
 	va_list arguments;
 
@@ -58,7 +62,8 @@ void case_note(const char *format, ...)
 }
 
 /* The library's file name is compared as a whole, so that one variant can't pass for another. */
-static bool served_by(const char *library)
+static bool
+served_by(const char *library)
 {
 	const char *slash = strrchr(library, '/');
 	const char *wanted = slash ? slash + 1 : library;
@@ -77,7 +82,8 @@ static bool served_by(const char *library)
 	return true;
 }
 
-int case_main(int argc, char **argv, const struct reliability_case *cases)
+int
+case_main(int argc, char **argv, const struct reliability_case *cases)
 {
 	char name[64] = "";
 	const char *colon;
@@ -104,7 +110,8 @@ int case_main(int argc, char **argv, const struct reliability_case *cases)
 	return CASE_NOT_SERVED;
 }
 
-size_t case_proc_kib(const char *path, const char *field)
+size_t
+case_proc_kib(const char *path, const char *field)
 {
 	char text[4096];
 	size_t length = 0;
@@ -122,19 +129,22 @@ size_t case_proc_kib(const char *path, const char *field)
 	return strtoul(found + strlen(field), NULL, 10);
 }
 
-size_t case_rss_kib(void)
+size_t
+case_rss_kib(void)
 {
 	return case_proc_kib("/proc/self/smaps_rollup", "Rss:");
 }
 
-uint64_t case_random(uint64_t *state)
+uint64_t
+case_random(uint64_t *state)
 {
 	/* A 64-bit linear congruential step whose high half, the good one, is folded down. */
 	*state = *state * 6364136223846793005u + 1442695040888963407u;
 	return *state ^ (*state >> 33);
 }
 
-size_t case_random_size(uint64_t *state, size_t min, size_t max)
+size_t
+case_random_size(uint64_t *state, size_t min, size_t max)
 {
 	unsigned doublings = 0;
 	size_t low;
@@ -146,7 +156,8 @@ size_t case_random_size(uint64_t *state, size_t min, size_t max)
 	return low > max ? max : low;
 }
 
-void case_sleep_us(unsigned us)
+void
+case_sleep_us(unsigned us)
 {
 	struct timespec rest = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
 
@@ -154,12 +165,14 @@ void case_sleep_us(unsigned us)
 		;
 }
 
-void case_fill(void *p, size_t size, unsigned char value)
+void
+case_fill(void *p, size_t size, unsigned char value)
 {
 	memset(p, value, size);
 }
 
-bool case_holds(const void *p, size_t size, unsigned char value)
+bool
+case_holds(const void *p, size_t size, unsigned char value)
 {
 	const unsigned char *bytes = p;
 
@@ -172,7 +185,8 @@ struct slot {
 	unsigned char value;
 };
 
-static void slot_drop(struct slot *slot)
+static void
+slot_drop(struct slot *slot)
 {
 	CASE_REQUIRE(!slot->block || case_holds(slot->block, slot->size, slot->value),
 		"a block of %zu bytes at %p lost its contents", slot->size, (void *)slot->block);
@@ -180,7 +194,8 @@ static void slot_drop(struct slot *slot)
 	slot->block = NULL;
 }
 
-static void slot_take(struct slot *slot, uint64_t *state, size_t max_size)
+static void
+slot_take(struct slot *slot, uint64_t *state, size_t max_size)
 {
 	uint64_t choice = case_random(state) % 8;
 
@@ -205,7 +220,8 @@ static void slot_take(struct slot *slot, uint64_t *state, size_t max_size)
 	case_fill(slot->block, slot->size, slot->value);
 }
 
-static void slot_resize(struct slot *slot, uint64_t *state, size_t max_size)
+static void
+slot_resize(struct slot *slot, uint64_t *state, size_t max_size)
 {
 	size_t size = case_random_size(state, 1, max_size);
 	size_t kept = size < slot->size ? size : slot->size;
@@ -220,7 +236,8 @@ static void slot_resize(struct slot *slot, uint64_t *state, size_t max_size)
 	case_fill(block, size, slot->value);
 }
 
-void case_load(uint64_t seed, unsigned operations, size_t max_size)
+void
+case_load(uint64_t seed, unsigned operations, size_t max_size)
 {
 	struct slot slots[48] = {{0}};
 	const size_t nslots = sizeof(slots) / sizeof(slots[0]);
@@ -240,7 +257,8 @@ void case_load(uint64_t seed, unsigned operations, size_t max_size)
 		slot_drop(&slots[i]);
 }
 
-pthread_t case_thread_start(void *(*function)(void *), void *argument)
+pthread_t
+case_thread_start(void *(*function)(void *), void *argument)
 {
 	pthread_t thread;
 	int error = pthread_create(&thread, NULL, function, argument);
@@ -249,14 +267,16 @@ pthread_t case_thread_start(void *(*function)(void *), void *argument)
 	return thread;
 }
 
-void case_thread_join(pthread_t thread)
+void
+case_thread_join(pthread_t thread)
 {
 	int error = pthread_join(thread, NULL);
 
 	CASE_REQUIRE(!error, "pthread_join failed: %s", strerror(error));
 }
 
-bool case_thread_start_small(pthread_t *thread, void *(*function)(void *), void *argument)
+bool
+case_thread_start_small(pthread_t *thread, void *(*function)(void *), void *argument)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	const long minimum = sysconf(_SC_THREAD_STACK_MIN);

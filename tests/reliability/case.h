@@ -34,10 +34,10 @@ _Noreturn void case_fail(const char *format, ...) __attribute__((format(printf, 
 _Noreturn void case_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void case_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-#define CASE_REQUIRE(condition, ...)            \
-	do {                                    \
-		if (!(condition))               \
-			case_fail(__VA_ARGS__); \
+#define CASE_REQUIRE(condition, ...)                                                               \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			case_fail(__VA_ARGS__);                                                    \
 	} while (0)
 
 /* The resident set in KiB, exactly (VmRSS is a sum of per-CPU counters and may be off). */

@@ -28,7 +28,8 @@ static pthread_key_t early_key;
 static pthread_key_t late_keys[LATE_KEYS];
 static atomic_uint rounds_seen;
 
-/* The value of a key: the round it is in and its own key, so that the destructor can set it again. */
+/* The value of a key: the round it is in and its own key, so that the destructor can set it again.
+ */
 struct value {
 	pthread_key_t key;
 	unsigned round;
@@ -36,7 +37,8 @@ struct value {
 	unsigned char text[];
 };
 
-static struct value *value_new(pthread_key_t key, unsigned round)
+static struct value *
+value_new(pthread_key_t key, unsigned round)
 {
 	size_t size = 24 + 977 * round + key * 17;
 	struct value *value = malloc(sizeof(*value) + size);
@@ -47,7 +49,8 @@ static struct value *value_new(pthread_key_t key, unsigned round)
 	return value;
 }
 
-static void value_destroy(void *argument)
+static void
+value_destroy(void *argument)
 {
 	struct value *value = argument;
 
@@ -61,7 +64,8 @@ static void value_destroy(void *argument)
 	free(value);
 }
 
-static void create_early_key(void)
+static void
+create_early_key(void)
 {
 	if (pthread_key_create(&early_key, value_destroy) != 0)
 		abort();
@@ -72,7 +76,8 @@ static void create_early_key(void)
 __attribute__((section(".preinit_array"), used)) static void (*const preinit)(
 	void) = create_early_key;
 
-static void *key_thread(void *argument)
+static void *
+key_thread(void *argument)
 {
 	unsigned first = (unsigned)(uintptr_t)argument % LATE_KEYS;
 
@@ -86,7 +91,8 @@ static void *key_thread(void *argument)
 }
 
 /* Runs the threads one after the other, and compares the resident set early and late. */
-static void run_threads(void *(*function)(void *))
+static void
+run_threads(void *(*function)(void *))
 {
 	size_t early = 0;
 	size_t late;
@@ -102,7 +108,8 @@ static void run_threads(void *(*function)(void *))
 		early, late);
 }
 
-static void run_keys(long number)
+static void
+run_keys(long number)
 {
 	(void)number;
 	for (unsigned i = 0; i < LATE_KEYS; i++)
@@ -113,13 +120,15 @@ static void run_keys(long number)
 		rounds_seen, 5u * ROUNDS * THREADS);
 }
 
-static void object_destroy(void *argument)
+static void
+object_destroy(void *argument)
 {
 	case_load((uintptr_t)argument, 20, 40 << 10);
 	atomic_fetch_add_explicit(&rounds_seen, 1, memory_order_relaxed);
 }
 
-static void *object_thread(void *argument)
+static void *
+object_thread(void *argument)
 {
 	void *block;
 
@@ -134,7 +143,8 @@ static void *object_thread(void *argument)
 	return NULL;
 }
 
-static void run_thread(long number)
+static void
+run_thread(long number)
 {
 	(void)number;
 	run_threads(object_thread);
@@ -145,12 +155,14 @@ static void run_thread(long number)
 static bool at_exit;
 static void *kept;
 
-static void exit_load(void)
+static void
+exit_load(void)
 {
 	case_load(1, 500, 2 << 20);
 }
 
-__attribute__((destructor)) static void last_load(void)
+__attribute__((destructor)) static void
+last_load(void)
 {
 	if (!at_exit)
 		return;
@@ -158,14 +170,16 @@ __attribute__((destructor)) static void last_load(void)
 	case_load(2, 500, 2 << 20);
 }
 
-static void *exit_thread(void *argument)
+static void *
+exit_thread(void *argument)
 {
 	(void)argument;
 	case_load(3, 500, 64 << 10);
 	exit(0);
 }
 
-static void run_exit(long number)
+static void
+run_exit(long number)
 {
 	at_exit = true;
 	kept = malloc(300);
@@ -176,7 +190,8 @@ static void run_exit(long number)
 	exit(0);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"keys", run_keys},

@@ -13,7 +13,8 @@
 
 enum { THREADS = 4, ROUNDS = 500 };
 
-static void load_and_unload(int value)
+static void
+load_and_unload(int value)
 {
 	int (*work)(int);
 	void *plugin = dlopen(PLUGIN_PATH, RTLD_NOW);
@@ -30,28 +31,32 @@ static void load_and_unload(int value)
 		"a library that isn't there was loaded");
 }
 
-static void *alternate_thread(void *argument)
+static void *
+alternate_thread(void *argument)
 {
 	case_load((uintptr_t)argument, 20, 64 << 10);
 	load_and_unload((int)(uintptr_t)argument);
 	return NULL;
 }
 
-static void run_alternate(long number)
+static void
+run_alternate(long number)
 {
 	(void)number;
 	for (uintptr_t i = 0; i < ROUNDS; i++)
 		case_thread_join(case_thread_start(alternate_thread, (void *)i));
 }
 
-static void *concurrent_thread(void *argument)
+static void *
+concurrent_thread(void *argument)
 {
 	for (int i = 0; i < ROUNDS; i++)
 		load_and_unload(i + (int)(uintptr_t)argument);
 	return NULL;
 }
 
-static void run_concurrent(long number)
+static void
+run_concurrent(long number)
 {
 	pthread_t threads[THREADS];
 
@@ -62,7 +67,8 @@ static void run_concurrent(long number)
 		case_thread_join(threads[i]);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"alternate", run_alternate},

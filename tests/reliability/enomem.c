@@ -7,7 +7,8 @@
  * alignment  alignments that are no power of two
  *
  * A failing call gives NULL and ENOMEM (posix_memalign returns the error and leaves both errno and
- * its argument alone, which glibc's doesn't promise), and realloc leaves the old block untouched. */
+ * its argument alone, which glibc's doesn't promise), and realloc leaves the old block untouched.
+ */
 #include "case.h"
 
 #include <dlfcn.h>
@@ -23,57 +24,68 @@ static char *held;
 
 /* The entry points of one shape each: take a size, give a block. The compiler knows the real
  * functions and warns of absurd sizes; behind these pointers it doesn't see them. */
-static void *by_malloc(size_t size)
+static void *
+by_malloc(size_t size)
 {
 	return malloc(size);
 }
 
-static void *by_calloc(size_t size)
+static void *
+by_calloc(size_t size)
 {
 	return calloc(1, size);
 }
 
-static void *by_calloc_bytes(size_t size)
+static void *
+by_calloc_bytes(size_t size)
 {
 	return calloc(size, 1);
 }
 
-static void *by_realloc(size_t size)
+static void *
+by_realloc(size_t size)
 {
 	return realloc(held, size);
 }
 
-static void *by_realloc_null(size_t size)
+static void *
+by_realloc_null(size_t size)
 {
 	return realloc(NULL, size);
 }
 
-static void *by_reallocarray(size_t size)
+static void *
+by_reallocarray(size_t size)
 {
 	return reallocarray(held, size, 1);
 }
 
-static void *by_aligned_alloc(size_t size)
+static void *
+by_aligned_alloc(size_t size)
 {
 	return aligned_alloc(64, size);
 }
 
-static void *by_aligned_alloc_large(size_t size)
+static void *
+by_aligned_alloc_large(size_t size)
 {
 	return aligned_alloc(1 << 20, size);
 }
 
-static void *by_memalign(size_t size)
+static void *
+by_memalign(size_t size)
 {
 	return memalign(4096, size);
 }
 
-static void *by_valloc(size_t size)
+static void *
+by_valloc(size_t size)
 {
 	return valloc(size);
 }
 
-static void *by_pvalloc(size_t size)
+static void *
+by_pvalloc(size_t size)
 {
 	return pvalloc(size);
 }
@@ -95,12 +107,14 @@ static const struct entry {
 	{"pvalloc", by_pvalloc},
 };
 
-static void check_held(const char *name)
+static void
+check_held(const char *name)
 {
 	CASE_REQUIRE(case_holds(held, HELD, 'h'), "a failing %s changed the block", name);
 }
 
-static void check_posix_memalign(size_t size)
+static void
+check_posix_memalign(size_t size)
 {
 	void *untouched = held;
 	int error;
@@ -114,7 +128,8 @@ static void check_posix_memalign(size_t size)
 
 /* C++'s nothrow forms are there only where the library defines them; the second argument is a
  * reference to an empty object. */
-static void check_nothrow_new(size_t size)
+static void
+check_nothrow_new(size_t size)
 {
 	static const char *const names[] = {"_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t"};
 	static const char nothrow = 0;
@@ -131,7 +146,8 @@ static void check_nothrow_new(size_t size)
 	}
 }
 
-static void check_all_fail(size_t size)
+static void
+check_all_fail(size_t size)
 {
 	for (unsigned i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
 		void *block;
@@ -147,14 +163,16 @@ static void check_all_fail(size_t size)
 	check_nothrow_new(size);
 }
 
-static void hold_block(void)
+static void
+hold_block(void)
 {
 	held = malloc(HELD);
 	CASE_REQUIRE(held, "malloc failed");
 	case_fill(held, HELD, 'h');
 }
 
-static void check_products(size_t n, size_t size)
+static void
+check_products(size_t n, size_t size)
 {
 	void *(*volatile calloc_function)(size_t, size_t) = calloc;
 	void *(*volatile reallocarray_function)(void *, size_t, size_t) = reallocarray;
@@ -168,7 +186,8 @@ static void check_products(size_t n, size_t size)
 	check_held("reallocarray");
 }
 
-static void run_absurd(long number)
+static void
+run_absurd(long number)
 {
 	static const size_t sizes[] = {(size_t)PTRDIFF_MAX + 1, SIZE_MAX / 4 * 3, SIZE_MAX - 4096,
 		SIZE_MAX - 4095, SIZE_MAX - 63, SIZE_MAX - 15, SIZE_MAX - 1, SIZE_MAX};
@@ -186,7 +205,8 @@ static void run_absurd(long number)
 	case_load(1, 200, 1 << 20);
 }
 
-static void run_limit(long number)
+static void
+run_limit(long number)
 {
 	size_t limit = (size_t)number * CASE_MIB;
 	const size_t size = 4 << 20;
@@ -215,7 +235,8 @@ static void run_limit(long number)
 	case_load(1, 200, 1 << 20);
 }
 
-static void run_alignment(long number)
+static void
+run_alignment(long number)
 {
 	static const size_t wrong[] = {0, 3, 24, 48, 4097, SIZE_MAX};
 	void *(*volatile aligned_alloc_function)(size_t, size_t) = aligned_alloc;
@@ -242,7 +263,8 @@ static void run_alignment(long number)
 	check_held("posix_memalign");
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"absurd", run_absurd},

@@ -22,7 +22,8 @@ static atomic_bool stop;
 /* A block that the parent allocated and every child frees. */
 static unsigned char *inherited;
 
-static void *load_thread(void *argument)
+static void *
+load_thread(void *argument)
 {
 	uint64_t seed = (uintptr_t)argument;
 
@@ -32,7 +33,8 @@ static void *load_thread(void *argument)
 }
 
 /* A child that hangs is killed by its alarm, so that the failure names the child. */
-static void fork_children(unsigned count, void (*child)(unsigned), bool flush_at_exit)
+static void
+fork_children(unsigned count, void (*child)(unsigned), bool flush_at_exit)
 {
 	for (unsigned i = 0; i < count; i++) {
 		int status;
@@ -59,7 +61,8 @@ static void fork_children(unsigned count, void (*child)(unsigned), bool flush_at
 	}
 }
 
-static void child_allocates(unsigned number)
+static void
+child_allocates(unsigned number)
 {
 	CASE_REQUIRE(case_holds(inherited, 1 + number, (unsigned char)number),
 		"an inherited block changed");
@@ -67,13 +70,15 @@ static void child_allocates(unsigned number)
 	case_load(number, 200, 256 << 10);
 }
 
-static void *child_thread(void *argument)
+static void *
+child_thread(void *argument)
 {
 	case_load((uintptr_t)argument, 100, 256 << 10);
 	return NULL;
 }
 
-static void child_starts_threads(unsigned number)
+static void
+child_starts_threads(unsigned number)
 {
 	pthread_t threads[NTHREADS];
 
@@ -85,7 +90,8 @@ static void child_starts_threads(unsigned number)
 	free(inherited);
 }
 
-static ssize_t cookie_write(void *cookie, const char *data, size_t size)
+static ssize_t
+cookie_write(void *cookie, const char *data, size_t size)
 {
 	uint64_t *state = cookie;
 	size_t block = case_random_size(state, 16, 64 << 10);
@@ -98,7 +104,8 @@ static ssize_t cookie_write(void *cookie, const char *data, size_t size)
 }
 
 /* fflush(NULL) calls the write function of each stream with the list of streams locked. */
-static void *flush_thread(void *argument)
+static void *
+flush_thread(void *argument)
 {
 	uint64_t state = (uintptr_t)argument;
 	FILE *stream = fopencookie(&state, "w", (cookie_io_functions_t){.write = cookie_write});
@@ -112,7 +119,8 @@ static void *flush_thread(void *argument)
 	return NULL;
 }
 
-static void *memory_stream_thread(void *argument)
+static void *
+memory_stream_thread(void *argument)
 {
 	uint64_t state = (uintptr_t)argument;
 
@@ -131,7 +139,8 @@ static void *memory_stream_thread(void *argument)
 	return NULL;
 }
 
-static void *file_thread(void *argument)
+static void *
+file_thread(void *argument)
 {
 	(void)argument;
 	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
@@ -144,7 +153,8 @@ static void *file_thread(void *argument)
 	return NULL;
 }
 
-static void child_uses_stdio(unsigned number)
+static void
+child_uses_stdio(unsigned number)
 {
 	FILE *stream = fopen("/dev/null", "w");
 
@@ -154,7 +164,8 @@ static void child_uses_stdio(unsigned number)
 	child_allocates(number);
 }
 
-static void run_with_threads(void *(*const functions[NTHREADS])(void *), unsigned forks,
+static void
+run_with_threads(void *(*const functions[NTHREADS])(void *), unsigned forks,
 	void (*child)(unsigned), bool flush_at_exit)
 {
 	pthread_t threads[NTHREADS];
@@ -170,19 +181,22 @@ static void run_with_threads(void *(*const functions[NTHREADS])(void *), unsigne
 static void *(*const load_threads[NTHREADS])(void *) = {
 	load_thread, load_thread, load_thread, load_thread};
 
-static void run_load(long number)
+static void
+run_load(long number)
 {
 	(void)number;
 	run_with_threads(load_threads, 1000, child_allocates, true);
 }
 
-static void run_child_threads(long number)
+static void
+run_child_threads(long number)
 {
 	(void)number;
 	run_with_threads(load_threads, 200, child_starts_threads, true);
 }
 
-static void run_stdio(long number)
+static void
+run_stdio(long number)
 {
 	void *(*const functions[NTHREADS])(void *) = {
 		flush_thread, memory_stream_thread, file_thread, load_thread};
@@ -192,7 +206,8 @@ static void run_stdio(long number)
 	run_with_threads(functions, 300, child_uses_stdio, false);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"load", run_load},

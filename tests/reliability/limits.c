@@ -28,7 +28,8 @@ enum { NSIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
 /* Allocates blocks of a size until none is left; gives the bytes that were had. More than the
  * bound is a failure: the limit is not felt, and the machine is next. */
-static size_t exhaust(struct node **list, size_t size, size_t bound)
+static size_t
+exhaust(struct node **list, size_t size, size_t bound)
 {
 	size_t total = 0;
 
@@ -49,7 +50,8 @@ static size_t exhaust(struct node **list, size_t size, size_t bound)
 	return total;
 }
 
-static void free_all(struct node **list)
+static void
+free_all(struct node **list)
 {
 	while (*list) {
 		struct node *node = *list;
@@ -61,7 +63,8 @@ static void free_all(struct node **list)
 
 /* Half of the limit must be usable from the start, and a quarter after blocks of another size have
  * filled the memory and gone: free memory of one size must serve the others. */
-static void exhaust_each_size(size_t limit)
+static void
+exhaust_each_size(size_t limit)
 {
 	struct node *list = NULL;
 
@@ -77,7 +80,8 @@ static void exhaust_each_size(size_t limit)
 	case_load(1, 500, 1 << 20);
 }
 
-static void check_limit(size_t limit)
+static void
+check_limit(size_t limit)
 {
 	struct rlimit now;
 
@@ -85,7 +89,8 @@ static void check_limit(size_t limit)
 		"RLIMIT_AS must be set to %zu MiB before the program starts", limit / CASE_MIB);
 }
 
-static void set_limit(size_t limit)
+static void
+set_limit(size_t limit)
 {
 	struct rlimit now;
 
@@ -94,20 +99,23 @@ static void set_limit(size_t limit)
 	CASE_REQUIRE(setrlimit(RLIMIT_AS, &now) == 0, "setrlimit failed");
 }
 
-static void run_exhaust(long number)
+static void
+run_exhaust(long number)
 {
 	check_limit((size_t)number * CASE_MIB);
 	exhaust_each_size((size_t)number * CASE_MIB);
 }
 
-static void *limited_thread(void *argument)
+static void *
+limited_thread(void *argument)
 {
 	case_load((uintptr_t)argument, 300, 32 << 10);
 	return NULL;
 }
 
 /* Two threads at once, with the stacks that any program's threads have. */
-static void start_two_threads(void)
+static void
+start_two_threads(void)
 {
 	pthread_t first = case_thread_start(limited_thread, (void *)1);
 	pthread_t second = case_thread_start(limited_thread, (void *)2);
@@ -116,13 +124,15 @@ static void start_two_threads(void)
 	case_thread_join(second);
 }
 
-static void run_threads(long number)
+static void
+run_threads(long number)
 {
 	check_limit((size_t)number * CASE_MIB);
 	start_two_threads();
 }
 
-static void run_threads_after(long number)
+static void
+run_threads_after(long number)
 {
 	struct node *list = NULL;
 	size_t limit = (size_t)number * CASE_MIB;
@@ -134,7 +144,8 @@ static void run_threads_after(long number)
 	start_two_threads();
 }
 
-static void run_within(long number)
+static void
+run_within(long number)
 {
 	size_t limit = (size_t)number * CASE_MIB;
 	struct node *list = NULL;
@@ -152,7 +163,8 @@ static void run_within(long number)
 	case_load(1, 500, 1 << 20);
 }
 
-static void run_within_threads(long number)
+static void
+run_within_threads(long number)
 {
 	case_load(1, 500, 1 << 20);
 	set_limit((size_t)number * CASE_MIB);
@@ -165,13 +177,15 @@ static atomic_int stage;
 static atomic_int done;
 static atomic_int refused;
 
-static void wait_for(atomic_int *counter, int value)
+static void
+wait_for(atomic_int *counter, int value)
 {
 	while (atomic_load_explicit(counter, memory_order_acquire) < value)
 		case_sleep_us(100);
 }
 
-static void *allocate_one_way(unsigned way)
+static void *
+allocate_one_way(unsigned way)
 {
 	switch (way) {
 	case 0:
@@ -185,7 +199,8 @@ static void *allocate_one_way(unsigned way)
 	}
 }
 
-static void *first_thread(void *argument)
+static void *
+first_thread(void *argument)
 {
 	unsigned way = (unsigned)(uintptr_t)argument;
 	void *block;
@@ -207,7 +222,8 @@ static void *first_thread(void *argument)
 	return NULL;
 }
 
-static void run_first(long number)
+static void
+run_first(long number)
 {
 	size_t limit = (size_t)number * CASE_MIB;
 	struct node *list = NULL;
@@ -233,7 +249,8 @@ static void run_first(long number)
 		case_thread_join(threads[i]);
 }
 
-static void run_overcommit(long number)
+static void
+run_overcommit(long number)
 {
 	size_t size = case_proc_kib("/proc/meminfo", "CommitLimit:") * 1024 + 1024 * CASE_MIB;
 	void *block;
@@ -250,7 +267,8 @@ static void run_overcommit(long number)
 	start_two_threads();
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"exhaust", run_exhaust},

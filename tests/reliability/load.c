@@ -17,14 +17,16 @@
 
 enum { THREADS = 3 };
 
-static void *load_thread(void *argument)
+static void *
+load_thread(void *argument)
 {
 	for (uint64_t i = 0; i < 10; i++)
 		case_load((uintptr_t)argument + i, 500, 256 << 10);
 	return NULL;
 }
 
-static void run_load(long number)
+static void
+run_load(long number)
 {
 	pthread_t threads[THREADS];
 
@@ -38,7 +40,8 @@ static void run_load(long number)
 	case_load((uint64_t)number + 1, 3000, 16 << 20);
 }
 
-static void run_calloc(long number)
+static void
+run_calloc(long number)
 {
 	static const size_t sizes[] = {64, 1000, 20 << 10, 200 << 10, 2 << 20, 16 << 20};
 
@@ -63,7 +66,8 @@ static void run_calloc(long number)
 	}
 }
 
-static void run_descriptors(long number)
+static void
+run_descriptors(long number)
 {
 	run_load(number);
 	for (int i = 0; i < 3; i++) {
@@ -76,7 +80,8 @@ static void run_descriptors(long number)
 }
 
 /* Contents are followed by one value a block, and the whole usable size is written. */
-static void chain_step(unsigned char **block, size_t *held, size_t size, unsigned char *value)
+static void
+chain_step(unsigned char **block, size_t *held, size_t size, unsigned char *value)
 {
 	size_t kept = *held < size ? *held : size;
 	unsigned char *moved = realloc(*block, size);
@@ -93,7 +98,8 @@ static void chain_step(unsigned char **block, size_t *held, size_t size, unsigne
 	case_fill(moved, usable, ++*value);
 }
 
-static void run_chain(long number)
+static void
+run_chain(long number)
 {
 	uint64_t state = (uint64_t)number;
 
@@ -115,7 +121,8 @@ static void run_chain(long number)
 	}
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"load", run_load},

@@ -26,13 +26,15 @@ static void *(*volatile realloc_function)(void *, size_t) = realloc;
 static _Alignas(16) unsigned char outside[4096];
 
 /* What the program goes on with when it isn't aborted. */
-static void go_on(const char *misuse)
+static void
+go_on(const char *misuse)
 {
 	case_load(1, 2000, 64 << 10);
 	case_note("%s went unnoticed", misuse);
 }
 
-static unsigned char *block_of(size_t size)
+static unsigned char *
+block_of(size_t size)
 {
 	unsigned char *block = malloc(size);
 
@@ -41,7 +43,8 @@ static unsigned char *block_of(size_t size)
 	return block;
 }
 
-static void run_double_free(long number)
+static void
+run_double_free(long number)
 {
 	unsigned char *neighbour = block_of((size_t)number);
 	unsigned char *block = block_of((size_t)number);
@@ -52,7 +55,8 @@ static void run_double_free(long number)
 	free_function(neighbour);
 }
 
-static void run_free_stack(long number)
+static void
+run_free_stack(long number)
 {
 	_Alignas(16) unsigned char local[64] = {0};
 
@@ -60,13 +64,15 @@ static void run_free_stack(long number)
 	go_on("the free of a stack address");
 }
 
-static void run_free_static(long number)
+static void
+run_free_static(long number)
 {
 	free_function(outside + 16 * number);
 	go_on("the free of a static address");
 }
 
-static void run_free_mapped(long number)
+static void
+run_free_mapped(long number)
 {
 	unsigned char *mapped =
 		mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -76,7 +82,8 @@ static void run_free_mapped(long number)
 	go_on("the free of a mapping of the program's");
 }
 
-static void run_free_wild(long number)
+static void
+run_free_wild(long number)
 {
 	(void)number;
 	/* Not an address that the processor knows. */
@@ -85,7 +92,8 @@ static void run_free_wild(long number)
 }
 
 /* Whatever lies a long way above a block is memory that the heap keeps for later, or no memory. */
-static void run_free_unused(long number)
+static void
+run_free_unused(long number)
 {
 	unsigned char *block = block_of(64);
 
@@ -94,7 +102,8 @@ static void run_free_unused(long number)
 	go_on("the free of an address never handed out");
 }
 
-static void run_free_interior(long number)
+static void
+run_free_interior(long number)
 {
 	unsigned char *block = block_of((size_t)number);
 
@@ -103,7 +112,8 @@ static void run_free_interior(long number)
 	case_note("the free of a block's middle went unnoticed");
 }
 
-static void run_realloc_stack(long number)
+static void
+run_realloc_stack(long number)
 {
 	_Alignas(16) unsigned char local[64] = {0};
 
@@ -112,7 +122,8 @@ static void run_realloc_stack(long number)
 		go_on("the realloc of a stack address");
 }
 
-static void run_double_realloc(long number)
+static void
+run_double_realloc(long number)
 {
 	unsigned char *block = block_of((size_t)number);
 
@@ -123,7 +134,8 @@ static void run_double_realloc(long number)
 
 /* Frees three blocks, overwrites the link that the last of them holds, and allocates a thousand
  * times as many as any cache has. */
-static void overwrite_link(uintptr_t link)
+static void
+overwrite_link(uintptr_t link)
 {
 	enum { COUNT = 100000 };
 	const uintptr_t begin = (uintptr_t)outside;
@@ -149,19 +161,22 @@ static void overwrite_link(uintptr_t link)
 	case_note("the overwritten link 0x%" PRIxPTR " was never followed", link);
 }
 
-static void run_link_wild(long number)
+static void
+run_link_wild(long number)
 {
 	(void)number;
 	overwrite_link(0x4141414141414141);
 }
 
-static void run_link_outside(long number)
+static void
+run_link_outside(long number)
 {
 	(void)number;
 	overwrite_link((uintptr_t)outside + 1024);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"double-free", run_double_free},

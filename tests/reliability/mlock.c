@@ -21,7 +21,8 @@ enum { BLOCKS = 1024, LIVE_MIB = 64, NOBODY = 65534 };
 static void *blocks[BLOCKS];
 
 /* Blocks of all tiers, of 64 KiB on average, 64 MiB together. */
-static void allocate_blocks(void)
+static void
+allocate_blocks(void)
 {
 	static const size_t sizes[] = {1 << 10, 24 << 10, 200 << 10, 31 << 10};
 
@@ -34,7 +35,8 @@ static void allocate_blocks(void)
 	}
 }
 
-static void free_blocks(unsigned first, unsigned step)
+static void
+free_blocks(unsigned first, unsigned step)
 {
 	for (unsigned i = first; i < BLOCKS; i += step) {
 		free(blocks[i]);
@@ -42,7 +44,8 @@ static void free_blocks(unsigned first, unsigned step)
 	}
 }
 
-static void lock_memory(int flags)
+static void
+lock_memory(int flags)
 {
 	if (mlockall(flags) == 0)
 		return;
@@ -53,7 +56,8 @@ static void lock_memory(int flags)
 }
 
 /* The loader's and the C library's pages become resident too, hence the constant. */
-static void check_resident(const char *moment, size_t live_mib)
+static void
+check_resident(const char *moment, size_t live_mib)
 {
 	size_t rss = case_rss_kib() / 1024;
 
@@ -63,7 +67,8 @@ static void check_resident(const char *moment, size_t live_mib)
 		moment, rss, live_mib);
 }
 
-static void run_early(long number)
+static void
+run_early(long number)
 {
 	(void)number;
 	lock_memory(MCL_CURRENT | MCL_FUTURE);
@@ -77,7 +82,8 @@ static void run_early(long number)
 	case_load(1, 2000, 4 << 20);
 }
 
-static void run_late(long number)
+static void
+run_late(long number)
 {
 	(void)number;
 	allocate_blocks();
@@ -91,7 +97,8 @@ static void run_late(long number)
 	case_load(1, 2000, 4 << 20);
 }
 
-static void run_limit(long number)
+static void
+run_limit(long number)
 {
 	struct rlimit limit;
 	size_t got = 0;
@@ -125,7 +132,8 @@ static void run_limit(long number)
 	case_load(1, 1000, 32 << 10);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"early", run_early},

@@ -11,7 +11,8 @@ int plugin_work(int value);
 static _Thread_local char workspace[20000];
 static char *kept;
 
-__attribute__((constructor)) static void plugin_loaded(void)
+__attribute__((constructor)) static void
+plugin_loaded(void)
 {
 	kept = malloc(5000);
 	if (!kept)
@@ -20,14 +21,16 @@ __attribute__((constructor)) static void plugin_loaded(void)
 	free(malloc(100));
 }
 
-__attribute__((destructor)) static void plugin_unloaded(void)
+__attribute__((destructor)) static void
+plugin_unloaded(void)
 {
 	free(malloc(200));
 	free(kept);
 }
 
 /* value + 1, by way of the heap and the thread's array. */
-int plugin_work(int value)
+int
+plugin_work(int value)
 {
 	int *block = malloc(sizeof(*block));
 	int result;

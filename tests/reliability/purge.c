@@ -23,7 +23,8 @@ struct heap {
 	struct node *lists[2];
 };
 
-static void heap_fill(struct heap *heap, uint64_t seed, size_t bytes, size_t min, size_t max)
+static void
+heap_fill(struct heap *heap, uint64_t seed, size_t bytes, size_t min, size_t max)
 {
 	uint64_t state = seed;
 	unsigned count = 0;
@@ -40,7 +41,8 @@ static void heap_fill(struct heap *heap, uint64_t seed, size_t bytes, size_t min
 	}
 }
 
-static void heap_free(struct heap *heap)
+static void
+heap_free(struct heap *heap)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		while (heap->lists[i]) {
@@ -52,13 +54,15 @@ static void heap_free(struct heap *heap)
 	}
 }
 
-static size_t start_kib(void)
+static size_t
+start_kib(void)
 {
 	free(malloc(100));
 	return case_rss_kib();
 }
 
-static void check_fallen(size_t start, size_t peak)
+static void
+check_fallen(size_t start, size_t peak)
 {
 	size_t bound = 2048 + (peak - start) / 100;
 	size_t end;
@@ -72,7 +76,8 @@ static void check_fallen(size_t start, size_t peak)
 		end - start, bound);
 }
 
-static void run_range(size_t min, size_t max)
+static void
+run_range(size_t min, size_t max)
 {
 	struct heap heap = {{NULL, NULL}};
 	size_t start = start_kib();
@@ -84,12 +89,14 @@ static void run_range(size_t min, size_t max)
 	check_fallen(start, peak);
 }
 
-static void run_size(long number)
+static void
+run_size(long number)
 {
 	run_range((size_t)number, (size_t)number);
 }
 
-static void run_mixed(long number)
+static void
+run_mixed(long number)
 {
 	(void)number;
 	run_range(16, 4 << 20);
@@ -98,7 +105,8 @@ static void run_mixed(long number)
 static pthread_barrier_t at_peak;
 static pthread_barrier_t measured;
 
-static void *peak_thread(void *argument)
+static void *
+peak_thread(void *argument)
 {
 	struct heap heap = {{NULL, NULL}};
 
@@ -109,12 +117,14 @@ static void *peak_thread(void *argument)
 	return NULL;
 }
 
-static void *idle_thread(void *argument)
+static void *
+idle_thread(void *argument)
 {
 	return argument;
 }
 
-static void run_threads(long number)
+static void
+run_threads(long number)
 {
 	pthread_t threads[THREADS];
 	size_t start;
@@ -139,7 +149,8 @@ static void run_threads(long number)
 	check_fallen(start, peak);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"size", run_size},

@@ -34,7 +34,8 @@ static struct {
 } held[HELD];
 static uint64_t handler_state = 1;
 
-static void handler(int signal)
+static void
+handler(int signal)
 {
 	unsigned slot = (unsigned)handled % HELD;
 	int saved_errno = errno;
@@ -56,7 +57,8 @@ static void handler(int signal)
 	handled++;
 }
 
-static void *sender_thread(void *argument)
+static void *
+sender_thread(void *argument)
 {
 	const pthread_t *receiver = argument;
 
@@ -68,7 +70,8 @@ static void *sender_thread(void *argument)
 }
 
 /* A batch is larger than a cache holds, so that most of it goes through the slow paths. */
-static void work(uint64_t *state, size_t min, size_t max)
+static void
+work(uint64_t *state, size_t min, size_t max)
 {
 	static unsigned char *blocks[BATCH];
 	static size_t sizes[BATCH];
@@ -86,7 +89,8 @@ static void work(uint64_t *state, size_t min, size_t max)
 	}
 }
 
-static void run_sizes(size_t min, size_t max)
+static void
+run_sizes(size_t min, size_t max)
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 	pthread_t self = pthread_self();
@@ -107,7 +111,8 @@ static void run_sizes(size_t min, size_t max)
 		(int)refused, (int)handled);
 }
 
-static void run_small_handler(long number)
+static void
+run_small_handler(long number)
 {
 	(void)number;
 	handler_min = 100;
@@ -115,7 +120,8 @@ static void run_small_handler(long number)
 	run_sizes(2000, 60000);
 }
 
-static void run_large_handler(long number)
+static void
+run_large_handler(long number)
 {
 	(void)number;
 	handler_min = 2000;
@@ -123,7 +129,8 @@ static void run_large_handler(long number)
 	run_sizes(100, 1000);
 }
 
-static void run_huge_handler(long number)
+static void
+run_huge_handler(long number)
 {
 	(void)number;
 	handler_min = (1 << 20) + 1;
@@ -131,7 +138,8 @@ static void run_huge_handler(long number)
 	run_sizes(100, 60000);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"small-handler", run_small_handler},

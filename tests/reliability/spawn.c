@@ -25,19 +25,22 @@
 #define OVERCOMMIT_PATH "/proc/sys/vm/overcommit_memory"
 
 /* Ends the child before it has become the program. */
-static _Noreturn void give_up(int status, const char *what)
+static _Noreturn void
+give_up(int status, const char *what)
 {
 	dprintf(STDOUT_FILENO, "%s: %s\n", what, strerror(errno));
 	_exit(status);
 }
 
-static void require(bool success, const char *what)
+static void
+require(bool success, const char *what)
 {
 	if (!success)
 		give_up(EXIT_FAILURE, what);
 }
 
-static void limit(int resource, rlim_t value)
+static void
+limit(int resource, rlim_t value)
 {
 	const struct rlimit both = {.rlim_cur = value, .rlim_max = value};
 
@@ -45,7 +48,8 @@ static void limit(int resource, rlim_t value)
 }
 
 /* An unprivileged process may do so too, in a user namespace where the system allows that. */
-static void hide_proc(void)
+static void
+hide_proc(void)
 {
 	if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
 		give_up(SPAWN_SKIPPED, "no mount namespace to be had: run as root");
@@ -54,7 +58,8 @@ static void hide_proc(void)
 	require(access("/proc/self", F_OK) != 0, "/proc is still there");
 }
 
-static void deny(unsigned circumstances)
+static void
+deny(unsigned circumstances)
 {
 	const struct {
 		unsigned circumstance;
@@ -89,7 +94,8 @@ static void deny(unsigned circumstances)
 }
 
 /* The child between fork and exec. */
-static _Noreturn void become(const struct spawn *spawn, int out, int err)
+static _Noreturn void
+become(const struct spawn *spawn, int out, int err)
 {
 	char preload[4200];
 	char *const empty_environment[] = {preload, NULL};
@@ -116,7 +122,8 @@ static _Noreturn void become(const struct spawn *spawn, int out, int err)
 	give_up(EXIT_FAILURE, spawn->argv[0]);
 }
 
-static bool overcommit_write(char value)
+static bool
+overcommit_write(char value)
 {
 	int file = open(OVERCOMMIT_PATH, O_WRONLY | O_CLOEXEC);
 	bool written = file >= 0 && write(file, &value, 1) == 1;
@@ -133,7 +140,8 @@ struct overcommit {
 
 /* Sets strict overcommit. A guardian process puts the old value back when it is told to, and as
  * well when this process is killed; it is there before the value is changed. */
-static bool overcommit_strict(struct overcommit *overcommit)
+static bool
+overcommit_strict(struct overcommit *overcommit)
 {
 	int ends[2];
 	char old = '2';
@@ -170,7 +178,8 @@ static bool overcommit_strict(struct overcommit *overcommit)
 	return false;
 }
 
-static void overcommit_restore(const struct overcommit *overcommit)
+static void
+overcommit_restore(const struct overcommit *overcommit)
 {
 	int status;
 
@@ -182,7 +191,8 @@ static void overcommit_restore(const struct overcommit *overcommit)
 }
 
 /* Waits for the child, and kills it and its children when its time is over. */
-static void await(pid_t child, unsigned limit_s, struct spawn_result *result)
+static void
+await(pid_t child, unsigned limit_s, struct spawn_result *result)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
 	const char *multiplier = getenv("CK_TIMEOUT_MULTIPLIER");
@@ -203,7 +213,8 @@ static void await(pid_t child, unsigned limit_s, struct spawn_result *result)
 	kill(-child, SIGKILL);
 }
 
-static void read_back(int file, char *text, size_t size)
+static void
+read_back(int file, char *text, size_t size)
 {
 	ssize_t length = pread(file, text, size - 1, 0);
 
@@ -211,7 +222,8 @@ static void read_back(int file, char *text, size_t size)
 	close(file);
 }
 
-void spawn_run(const struct spawn *spawn, struct spawn_result *result)
+void
+spawn_run(const struct spawn *spawn, struct spawn_result *result)
 {
 	bool strict = spawn->circumstances & SPAWN_STRICT_OVERCOMMIT;
 	struct overcommit overcommit = {0, -1};

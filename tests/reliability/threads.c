@@ -20,7 +20,8 @@ struct letter {
 
 static _Atomic(struct letter *) mailbox[MAILBOX];
 
-static void letter_open(struct letter *letter)
+static void
+letter_open(struct letter *letter)
 {
 	if (!letter)
 		return;
@@ -29,7 +30,8 @@ static void letter_open(struct letter *letter)
 	free(letter);
 }
 
-static void *churn_thread(void *argument)
+static void *
+churn_thread(void *argument)
 {
 	uint64_t state = (uintptr_t)argument;
 
@@ -47,7 +49,8 @@ static void *churn_thread(void *argument)
 	return NULL;
 }
 
-static void run_churn(long number)
+static void
+run_churn(long number)
 {
 	size_t early = 0;
 	size_t late;
@@ -72,13 +75,15 @@ static void run_churn(long number)
 		letter_open(atomic_load_explicit(&mailbox[i], memory_order_acquire));
 }
 
-static void *stack_thread(void *argument)
+static void *
+stack_thread(void *argument)
 {
 	case_load((uintptr_t)argument, 400, 2 << 20);
 	return NULL;
 }
 
-static void run_stacks(long number)
+static void
+run_stacks(long number)
 {
 	(void)number;
 	for (uintptr_t i = 0; i < 200; i++) {
@@ -98,7 +103,8 @@ static pthread_cond_t gate_changed = PTHREAD_COND_INITIALIZER;
 static unsigned arrived;
 static bool gate_open;
 
-static void gate_pass(void)
+static void
+gate_pass(void)
 {
 	pthread_mutex_lock(&gate);
 	arrived++;
@@ -107,7 +113,8 @@ static void gate_pass(void)
 	pthread_mutex_unlock(&gate);
 }
 
-static void *many_thread(void *argument)
+static void *
+many_thread(void *argument)
 {
 	static const size_t sizes[] = {64, 1000, 5000};
 	unsigned char value = (unsigned char)(uintptr_t)argument;
@@ -127,7 +134,8 @@ static void *many_thread(void *argument)
 	return NULL;
 }
 
-static void run_many(long number)
+static void
+run_many(long number)
 {
 	static pthread_t threads[MANY];
 	unsigned started = 0;
@@ -156,7 +164,8 @@ static void run_many(long number)
 	case_load(1, 1000, 1 << 20);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"churn", run_churn},
