@@ -252,25 +252,8 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 	return m.head ? m : batch_join(&b, cls);
 }
 
-void *
-arena_take(unsigned cls, uintptr_t site, bool *zeroed)
-{
-	struct arena *a = arena_of_site(site);
-
-	*zeroed = false;
-	if (!a || !arena_lock(a))
-		return NULL;
-	void *p = backend_take(&a->backend, cls, zeroed);
-	if (cls < BIN_CLASSES)
-		note_room(a, cls);
-	lock_release(&a->lock);
-	return p;
-}
-
-/* --- return ---------------------------------------------------------------------------------- */
-
 /* Locks the arena, or another active one if a trylock gets that sooner: a depot may hold blocks of
- * any arena. NULL when a fork holds the locks. */
+ * any arena, and a block may come from any. NULL when a fork holds the locks. */
 static struct arena *
 lock_any(struct arena *a)
 {
@@ -285,6 +268,24 @@ lock_any(struct arena *a)
 	}
 	return lock_acquire(&a->lock) ? a : NULL;
 }
+
+void *
+arena_take(unsigned cls, uintptr_t site, bool *zeroed)
+{
+	struct arena *a = arena_of_site(site);
+
+	*zeroed = false;
+	a = a ? lock_any(a) : NULL;
+	if (!a)
+		return NULL;
+	void *p = backend_take(&a->backend, cls, zeroed);
+	if (cls < BIN_CLASSES)
+		note_room(a, cls);
+	lock_release(&a->lock);
+	return p;
+}
+
+/* --- return ---------------------------------------------------------------------------------- */
 
 bool
 arena_drain(unsigned cls, struct magazine m)

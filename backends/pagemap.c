@@ -247,7 +247,7 @@ region_commit(struct region *r, size_t pages)
 
 /* Moves r's frontier up. */
 static struct slab *
-region_grow(struct region *r, size_t pages)
+region_grow(struct region *r, size_t pages, bool dense)
 {
 	char *base = RELAXED(r->base);
 	struct slab *records = RELAXED(r->records);
@@ -262,7 +262,8 @@ region_grow(struct region *r, size_t pages)
 	s->npages = (uint32_t)pages;
 	s->base = base + old * PAGE_BYTES;
 	region_publish(r, base, records, old + pages);
-	if (old >= HUGE_PAGES && s->base == (char *)round_up((size_t)s->base, CHUNK_BYTES))
+	if (dense && old >= HUGE_PAGES &&
+		s->base == (char *)round_up((size_t)s->base, CHUNK_BYTES))
 		os_huge(s->base, round_down(pages * PAGE_BYTES, CHUNK_BYTES));
 	if (r == regions) {
 		RELAXED_SET(hak_heap.last, (uintptr_t)base - 1);
@@ -328,7 +329,7 @@ filled:
 }
 
 struct slab *
-pagemap_grow(size_t npages, size_t align_pages)
+pagemap_grow(size_t npages, size_t align_pages, bool dense)
 {
 	size_t limit = os_address_space_limit();
 	unsigned n = RELAXED(region_count);
@@ -346,15 +347,15 @@ pagemap_grow(size_t npages, size_t align_pages)
 		step = step > MAX_GROWTH_PAGES ? MAX_GROWTH_PAGES : step;
 		if (step < need)
 			step = round_up(need, CHUNK_PAGES);
-		if ((s = region_grow(r, step)))
+		if ((s = region_grow(r, step, dense)))
 			return s;
-		if ((s = region_grow(r, need)))
+		if ((s = region_grow(r, need, dense)))
 			return s;
 	}
 	struct region *r = region_add(need, limit);
 	if (!r)
 		return NULL;
-	if ((s = region_grow(r, need)))
+	if ((s = region_grow(r, need, dense)))
 		return s;
 	pagemap_drop_region((unsigned)(r - regions));
 	return NULL;

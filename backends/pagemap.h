@@ -65,7 +65,7 @@ struct slab {
 				uint64_t bitmap; /* L2 and L2.5: bit i is block i, set when free */
 			} free;
 			struct slab *next, *prev; /* in its arena's list of slabs with room */
-			uint64_t resident; /* L2.5: free blocks whose pages may be resident */
+			uint64_t purged; /* L2.5: free blocks whose pages have been given back */
 		} cut;
 		/* Pages lock. A free extent is in one bin and in the list by age. */
 		struct {
@@ -183,8 +183,9 @@ void pagemap_mark_interior(struct slab *s);
 
 /* Moves a frontier up by at least npages, aligned so that the new pages contain a run aligned to
  * align_pages; the new pages are returned as a record with base, npages and region set, and are
- * zero. NULL when the system refuses. */
-struct slab *pagemap_grow(size_t npages, size_t align_pages);
+ * zero. `dense`: the program will touch them all, so that a large heap may use huge pages. NULL when
+ * the system refuses. */
+struct slab *pagemap_grow(size_t npages, size_t align_pages, bool dense);
 
 /* There is a limit on address space now, in bytes: what is reserved and not needed goes back, and
  * further regions are small and go back as soon as they are empty. */

@@ -233,7 +233,7 @@ carve(struct slab *s, size_t npages, size_t align_pages)
 }
 
 static struct slab *
-alloc_locked(size_t npages, size_t align_pages)
+alloc_locked(size_t npages, size_t align_pages, bool dense)
 {
 	size_t need = npages + align_pages - 1;
 	struct slab *s = find_fit(RESIDENT, need);
@@ -243,7 +243,7 @@ alloc_locked(size_t npages, size_t align_pages)
 	if (s) {
 		extent_remove(s);
 	} else {
-		s = pagemap_grow(npages, align_pages);
+		s = pagemap_grow(npages, align_pages, dense);
 		if (!s)
 			return NULL;
 		s->since_ms = 0;
@@ -260,13 +260,13 @@ alloc_locked(size_t npages, size_t align_pages)
 }
 
 struct slab *
-pages_alloc(size_t npages, size_t align_pages)
+pages_alloc(size_t npages, size_t align_pages, bool dense)
 {
 	if (npages > MAX_PAGES || align_pages > MAX_PAGES)
 		return NULL;
 	if (!lock_acquire(&heap.lock))
 		return NULL;
-	struct slab *s = alloc_locked(npages, align_pages);
+	struct slab *s = alloc_locked(npages, align_pages, dense);
 	lock_release(&heap.lock);
 	return s;
 }

@@ -21,9 +21,9 @@ struct pages_totals {
 };
 
 /* A run of npages, its base a multiple of align_pages (a power of two) pages; its record has base,
- * npages, region and zero set, kind SLAB_NONE. NULL when memory is exhausted or a fork holds the
+ * npages, region and zero set, kind SLAB_NONE. `dense` as in pagemap_grow. NULL when memory is exhausted or a fork holds the
  * lock. */
-struct slab *pages_alloc(size_t npages, size_t align_pages);
+struct slab *pages_alloc(size_t npages, size_t align_pages, bool dense);
 /* Takes a run back. `zero`: its pages are known to hold no memory; else they count as resident and
  * just used. False, and nothing done, when a fork holds the lock. */
 bool pages_free(struct slab *s, bool zero);

@@ -25,8 +25,10 @@
 #define CLASS_LARGE (CLASS_MID + MID_CLASSES)
 #define CLASS_END (CLASS_LARGE + LARGE_CLASSES)
 
-/* Classes that a front-end caches: Tiny and L2, and class 0. */
-#define BIN_CLASSES CLASS_LARGE
+/* Classes that a front-end caches: class 0, Tiny, L2, and the lower L2.5, whose blocks cost little to
+ * touch beside a lock that another thread holds. */
+#define CACHED_MAX 131072
+#define BIN_CLASSES (CLASS_LARGE + 8)
 
 /* Every L2 size is a multiple of this; the table is indexed by it. */
 #define MID_STEP 128

@@ -37,12 +37,11 @@ no_memory(void)
 void *
 api_malloc_at(size_t size, uintptr_t site)
 {
-	bool zeroed;
 	void *p = frontend_try_alloc(size);
 
 	if (HAK_LIKELY(p != NULL))
 		return p;
-	p = frontend_alloc_slow(size, 1, site, &zeroed);
+	p = frontend_alloc_slow(size, 1, site, NULL);
 	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
 
@@ -50,8 +49,7 @@ api_malloc_at(size_t size, uintptr_t site)
 static HAK_NOINLINE void *
 malloc_slow(size_t size)
 {
-	bool zeroed;
-	void *p = frontend_alloc_slow(size, 1, HAK_SITE(), &zeroed);
+	void *p = frontend_alloc_slow(size, 1, HAK_SITE(), NULL);
 
 	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
@@ -96,9 +94,6 @@ hak_calloc(size_t n, size_t size)
 void *
 api_aligned_at(size_t align, size_t size, uintptr_t site)
 {
-	bool zeroed;
-	void *p;
-
 	if (size == 0)
 		size = 1;
 	if (align <= TINY_STEP)
@@ -113,7 +108,7 @@ api_aligned_at(size_t align, size_t size, uintptr_t site)
 	/* A block of the class is aligned by itself, whichever size asked for it. */
 	if (cls && cls < BIN_CLASSES)
 		return api_malloc_at(sizeclass_size(cls), site);
-	p = frontend_alloc_slow(size, align, site, &zeroed);
+	void *p = frontend_alloc_slow(size, align, site, NULL);
 	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
 

@@ -39,7 +39,8 @@ struct frontend_totals {
 /* A block of at least `size` bytes, aligned to 16, not zeroed, where one is at hand. */
 HAK_INLINE void *frontend_try_alloc(size_t size);
 /* The same by the long way, for any size and an alignment that is a power of two; *zeroed tells
- * whether the block reads as zero. errno is preserved. `site` is the program's return address. */
+ * whether the block reads as zero, and is NULL where nobody asks. errno is preserved. `site` is the
+ * program's return address. */
 void *frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed) HAK_HIDDEN;
 /* Brackets work on what the locks protect: a signal handler that interrupts it finds the front-end
  * closed and is served from the emergency memory. */

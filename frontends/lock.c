@@ -35,7 +35,8 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
 	void *p;
 
-	*zeroed = false;
+	if (zeroed)
+		*zeroed = false;
 	if (size == 0)
 		size = 1;
 	if (!frontend_enter())

@@ -66,8 +66,10 @@ try_large(size_t size, size_t align, uintptr_t site, bool *zeroed)
 }
 
 void *
-slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *zeroed)
+slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *asked)
 {
+	bool ignored;
+	bool *zeroed = asked ? asked : &ignored;
 	void *p;
 
 	*zeroed = false;

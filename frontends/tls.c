@@ -364,18 +364,25 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	return bin_pop(b);
 }
 
+/* True for what the bins do not hold; L2.5 blocks are better taken from their slab, which knows of
+ * zeroes, where somebody asks. */
+static bool
+past_bins(size_t size, size_t align, const bool *zeroed)
+{
+	return size > (zeroed ? MID_MAX : CACHED_MAX) || align > TINY_STEP;
+}
+
 /* Without a cache: before there was memory for one, after it was destroyed, or in a signal handler
  * that interrupted this thread's slow path. */
 static HAK_COLD void *
 alloc_uncached(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
-	*zeroed = false;
 	if (hak_tls.busy)
 		return emergency_alloc(size, align);
 	slow_startup();
 	enter();
-	void *p = size > MID_MAX || align > TINY_STEP ? slow_alloc_large(size, align, site, zeroed)
-						      : slow_alloc_one(sizeclass_of(size), site);
+	void *p = past_bins(size, align, zeroed) ? slow_alloc_large(size, align, site, zeroed)
+						 : slow_alloc_one(sizeclass_of(size), site);
 	leave(&hak_empty_cache, true);
 	return p;
 }
@@ -386,6 +393,8 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	struct cache *c;
 	void *p;
 
+	if (zeroed)
+		*zeroed = false;
 	if (size == 0)
 		size = 1;
 	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter()))
@@ -394,8 +403,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	RELAXED_SET(c->slow_allocs, RELAXED(c->slow_allocs) + 1);
 	HAK_INJECT(INJECT_SLOW_ALLOC);
 	tick(c, now_ms);
-	*zeroed = false;
-	if (size > MID_MAX || align > TINY_STEP)
+	if (past_bins(size, align, zeroed))
 		p = slow_alloc_large(size, align, site, zeroed);
 	else
 		p = alloc_cached(c, sizeclass_of(size), site, now_ms);

@@ -112,7 +112,7 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 		lock_release(&big.lock);
 	}
 	if (!s) {
-		s = pages_alloc(npages, align_pages);
+		s = pages_alloc(npages, align_pages, false);
 		if (!s)
 			return NULL;
 		*zeroed = s->zero;
@@ -159,7 +159,7 @@ big_free(struct slab *s)
 static void *
 big_move(struct slab *s, size_t npages)
 {
-	struct slab *to = pages_alloc(npages, 1);
+	struct slab *to = pages_alloc(npages, 1, false);
 
 	if (!to)
 		return NULL;

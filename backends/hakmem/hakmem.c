@@ -129,8 +129,8 @@ backend_bin(const void *p)
 {
 	const struct slab *s = pagemap_slab(p);
 
-	return s && (slab_kind(s) == SLAB_TINY || slab_kind(s) == SLAB_MID) ? (uint16_t)(s->cls * TINY_STEP)
-								   : 0;
+	/* A Big block's class is 0. */
+	return s && s->cls < BIN_CLASSES ? (uint16_t)(s->cls * TINY_STEP) : 0;
 }
 
 size_t

@@ -10,25 +10,15 @@ void *
 large_take(struct slab_list *list, unsigned cls, uint16_t arena, bool *zeroed)
 {
 	struct slab *s = list->head;
-	bool fresh;
 
 	if (!s)
 		s = slab_birth(list, SLAB_LARGE, cls, arena);
-	if (!s)
-		return NULL;
-	void *p = mid_take(list, s, &fresh);
-	uint64_t bit = (uint64_t)1 << slab_index(s, p);
-	/* Block sizes are multiples of 4 KiB; where pages are larger neighbours share one. */
-	bool own_pages = sizeclass_size(cls) % os_page_size() == 0;
-	*zeroed = fresh ? s->zero : own_pages && !(s->cut.resident & bit);
-	s->cut.resident &= ~bit;
-	return p;
+	return s ? mid_take(list, s, zeroed) : NULL;
 }
 
 void
 large_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms)
 {
-	s->cut.resident |= (uint64_t)1 << slab_index(s, p);
 	s->since_ms = now_ms;
 	mid_return(list, s, p);
 }
@@ -39,11 +29,11 @@ purge_blocks(struct slab *s)
 	size_t size = sizeclass_size(s->cls);
 	size_t bytes = 0;
 
-	for (uint64_t bits = s->cut.resident; bits; bits &= bits - 1) {
+	for (uint64_t bits = s->cut.free.bitmap & ~s->cut.purged; bits; bits &= bits - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(bits);
 		if (!os_purge(s->base + i * size, size))
 			continue;
-		s->cut.resident &= ~((uint64_t)1 << i);
+		s->cut.purged |= (uint64_t)1 << i;
 		bytes += size;
 	}
 	return bytes;
@@ -55,7 +45,8 @@ large_age(struct slab_list *list, uint32_t now_ms, uint32_t cold_ms)
 	size_t bytes = 0;
 
 	for (struct slab *s = list->head; s; s = s->cut.next)
-		if (s->cut.resident && sizeclass_size(s->cls) % os_page_size() == 0 &&
+		/* Sizes are multiples of 4 KiB; where pages are larger neighbours share one. */
+		if (sizeclass_size(s->cls) % os_page_size() == 0 &&
 			idle_for(now_ms, s->since_ms, cold_ms))
 			bytes += purge_blocks(s);
 	return bytes;

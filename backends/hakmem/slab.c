@@ -29,7 +29,7 @@ list_remove(struct slab_list *list, struct slab *s)
 struct slab *
 slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena)
 {
-	struct slab *s = pages_alloc(sizeclass_table[cls].npages, 1);
+	struct slab *s = pages_alloc(sizeclass_table[cls].npages, 1, kind != SLAB_LARGE);
 
 	if (!s)
 		return NULL;
@@ -37,14 +37,14 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	s->cls = (uint8_t)cls;
 	s->arena = arena;
 	s->state = SLAB_PARTIAL;
-	s->cut.resident = 0;
+	s->cut.purged = 0;
 	s->cut.fresh = 0;
 	s->cut.nfree = 0;
 	s->cut.free.bitmap = 0;
 	if (kind == SLAB_TINY)
 		s->cut.free.list = NULL;
 	pagemap_mark_interior(s);
-	pagemap_set_bin(s, kind == SLAB_LARGE ? 0 : (uint16_t)(cls * TINY_STEP));
+	pagemap_set_bin(s, cls < BIN_CLASSES ? (uint16_t)(cls * TINY_STEP) : 0);
 	list_push(list, s);
 	list->count++;
 	return s;
@@ -57,7 +57,7 @@ slab_death(struct slab_list *list, struct slab *s)
 	HAK_ASSERT(slab_is_empty(s));
 	list_remove(list, s);
 	list->count--;
-	if (slab_kind(s) != SLAB_LARGE)
+	if (s->cls < BIN_CLASSES)
 		pagemap_set_bin(s, 0);
 	slab_set_kind(s, SLAB_NONE);
 	/* The arena's lock is held, so no fork holds the page heap's. */
