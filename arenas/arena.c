@@ -42,7 +42,7 @@ arena_create(unsigned index)
 void
 arena_init(void)
 {
-	size_t limit = hak_config.arenas;
+	size_t limit = CONFIG(arenas);
 
 	if (limit == 0)
 		limit = (size_t)os_cpus() * 2;

@@ -102,7 +102,7 @@ arena_tick(uint32_t now_ms)
 {
 	uint32_t last = atomic_load_explicit(&last_tick_ms, memory_order_relaxed);
 	uint32_t active = atomic_load_explicit(&last_active_ms, memory_order_relaxed);
-	uint32_t cold_ms = (uint32_t)hak_config.cold;
+	uint32_t cold_ms = (uint32_t)CONFIG(cold);
 
 	if (active != now_ms)
 		atomic_store_explicit(&last_active_ms, now_ms, memory_order_relaxed);
@@ -116,7 +116,7 @@ arena_tick(uint32_t now_ms)
 	 * that only now come out of depots. */
 	if (now_ms - active >= cold_ms)
 		cold_ms = 0;
-	age(now_ms, (uint32_t)hak_config.warm, cold_ms, hak_config.keep);
+	age(now_ms, (uint32_t)CONFIG(warm), cold_ms, CONFIG(keep));
 }
 
 size_t

@@ -19,6 +19,7 @@
  * | backend_big_resize | owns block   | pages lock          | NULL: the block is as it was       |
  * | backend_bin        | owns block   | nothing             | 0: no front-end bin for it         |
  * | backend_usable     | owns block   | nothing             | 0: not a block of the heap         |
+ * | backend_is_start   | owns block   | nothing             | false: inside a block, or in none  |
  * | backend_arena_age  | arena        | pages lock, the OS  | cannot fail                        |
  * | backend_age        | nothing      | Big and pages locks | a fork: does nothing               |
  * | backend_reclaim    | nothing      | Big and pages locks | a fork: does nothing               |
@@ -92,6 +93,8 @@ void *backend_big_resize(void *p, size_t size);
 uint16_t backend_bin(const void *p);
 /* The bytes usable at p; 0 when p is in no block. */
 size_t backend_usable(const void *p);
+/* True where p is the start of a block that was handed out, as far as its slab can tell. */
+bool backend_is_start(const void *p);
 /* Gives idle memory of the arena's slabs back. Times as in pages_age. */
 void backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms);
 /* Ages what no arena owns; returns the bytes given back. */

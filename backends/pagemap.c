@@ -110,7 +110,7 @@ void
 pagemap_init(void)
 {
 	size_t limit = os_address_space_limit();
-	size_t size = hak_config.reserve * GIB;
+	size_t size = CONFIG(reserve) * GIB;
 
 	/* The rest of a limit stays for the program's stacks, libraries and mappings. */
 	if (limit != SIZE_MAX) {

@@ -66,6 +66,18 @@ parse_number(const char *text, size_t *out)
 	return true;
 }
 
+static _Atomic size_t *
+field_of(const struct config_setting *s)
+{
+	return (_Atomic size_t *)((char *)&hak_config + s->offset);
+}
+
+size_t
+config_value(const struct config_setting *s)
+{
+	return atomic_load_explicit(field_of(s), memory_order_relaxed);
+}
+
 static void
 take_setting(const char *entry)
 {
@@ -84,7 +96,7 @@ take_setting(const char *entry)
 			s->unit, s->standard);
 		return;
 	}
-	*(size_t *)((char *)&hak_config + s->offset) = value;
+	atomic_store_explicit(field_of(s), value, memory_order_relaxed);
 }
 
 void

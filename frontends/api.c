@@ -218,6 +218,8 @@ realloc_at(void *p, size_t size, uintptr_t site)
 
 	if (HAK_UNLIKELY(usable == 0))
 		log_fatal("realloc of %p: not a block of this heap", p);
+	if (HAK_UNLIKELY(!emergency_owns(p) && !backend_is_start(p)))
+		log_fatal("realloc of %p: not the start of a block", p);
 	if (usable > LARGE_MAX && size > LARGE_MAX && !emergency_owns(p)) {
 		if (size > PTRDIFF_MAX)
 			return no_memory();
@@ -279,7 +281,7 @@ library_begin(void)
 static void __attribute__((destructor))
 library_end(void)
 {
-	if (hak_config.stats)
+	if (CONFIG(stats))
 		hak_malloc_stats();
 }
 

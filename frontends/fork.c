@@ -23,10 +23,12 @@ static void
 prepare(void)
 {
 	slow_startup();
-	entered = frontend_enter();
+	bool now_entered = frontend_enter();
 	arena_flush_deferred();
 	frontend_fork_prepare();
 	arena_fork_prepare();
+	/* Two threads may fork at once: this is written with every lock held. */
+	entered = now_entered;
 	lock_fork_open();
 	HAK_INJECT(INJECT_FORK_WINDOW);
 }

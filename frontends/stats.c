@@ -79,11 +79,23 @@ format(char *buf, size_t size, const char *text, ...)
 	return n;
 }
 
+/* A setting's name as the environment has it. */
+static const char *
+upper_case(char out[64], const char *name)
+{
+	size_t i = 0;
+
+	for (; name[i] && i < 63; i++)
+		out[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
+	out[i] = '\0';
+	return out;
+}
+
 HAK_EXPORT void
 hak_malloc_stats(void)
 {
 	struct hak_stats s;
-	char text[2048];
+	char text[2048], name[64];
 	int saved = errno;
 
 	hak_stats_get(&s);
@@ -109,8 +121,8 @@ hak_malloc_stats(void)
 		s.arenas, s.caches, s.slow_allocs, s.slow_frees, s.purges, s.purged_bytes);
 	for (size_t i = 0; i < config_setting_count; i++)
 		n += format(text + n, sizeof(text) - n, "%s %u\n",
-			config_settings[i].variable,
-			*(const size_t *)((const char *)&hak_config + config_settings[i].offset));
+			upper_case(name, config_settings[i].variable),
+			config_value(&config_settings[i]));
 	ssize_t written = write(STDERR_FILENO, text, n);
 	(void)written;
 	errno = saved;
@@ -173,11 +185,11 @@ hak_mallopt(int param, int value)
 	}
 	if (param == M_TRIM_THRESHOLD && value >= -1) {
 		/* -1: nothing is given back. */
-		hak_config.keep = value < 0 ? PTRDIFF_MAX : (size_t)value;
+		CONFIG_SET(keep, value < 0 ? PTRDIFF_MAX : (size_t)value);
 		return 1;
 	}
 	if (param == M_MMAP_THRESHOLD && value >= LARGE_MAX) {
-		hak_config.giveback = (size_t)value;
+		CONFIG_SET(giveback, (size_t)value);
 		return 1;
 	}
 	return 0;

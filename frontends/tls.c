@@ -308,9 +308,12 @@ cache_enter(void)
 	leave(c ? c : &hak_empty_cache, true);
 	if (!c)
 		return NULL;
-	/* May allocate; the cache is there for it. */
-	if (have_exit_key)
-		pthread_setspecific(exit_key, c);
+	/* May allocate; the cache is there for it. Without a destructor the cache would outlive the
+	 * thread, so this thread then does without one. */
+	if (!have_exit_key || pthread_setspecific(exit_key, c) != 0) {
+		thread_exit(c);
+		return NULL;
+	}
 	enter();
 	return c;
 }
@@ -459,9 +462,18 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 	RELAXED_SET(b->room, RELAXED(b->room) - 1);
 }
 
+/* What the fast path took from the empty cache, so that it never wraps. */
+static void
+reset_empty_room(unsigned cls)
+{
+	if (RELAXED(hak_empty_cache.bins[cls].room))
+		RELAXED_SET(hak_empty_cache.bins[cls].room, 0);
+}
+
 static HAK_COLD void
 free_uncached(void *p)
 {
+	reset_empty_room(backend_bin(p) / TINY_STEP);
 	if (hak_tls.busy) {
 		if (emergency_owns(p))
 			emergency_free(p);
@@ -490,8 +502,7 @@ tls_free_slow(void *p)
 	/* What the fast path took from bins that never have room. */
 	RELAXED_SET(c->bins[0].room, 0);
 	unsigned cls = backend_bin(p) / TINY_STEP;
-	if (RELAXED(hak_empty_cache.bins[cls].room))
-		RELAXED_SET(hak_empty_cache.bins[cls].room, 0);
+	reset_empty_room(cls);
 	uint32_t now_ms = os_now_ms();
 	if (cls) {
 		free_cached(c, cls, p, now_ms);

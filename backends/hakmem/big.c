@@ -76,7 +76,7 @@ cache_evict(void)
 static size_t
 cache_limit(void)
 {
-	return pagemap_is_limited() ? 0 : hak_config.bigcache << 20;
+	return pagemap_is_limited() ? 0 : CONFIG(bigcache) << 20;
 }
 
 /* Puts s into a free slot; false when there is none or the byte limit would be passed; lock held. */
@@ -105,7 +105,7 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 	struct slab *s = NULL;
 
 	*zeroed = false;
-	if (align_pages == 1 && npages * PAGE_BYTES <= hak_config.giveback) {
+	if (align_pages == 1 && npages * PAGE_BYTES <= CONFIG(giveback)) {
 		if (!lock_acquire(&big.lock))
 			return NULL;
 		s = cache_take(npages);
@@ -131,7 +131,7 @@ big_free(struct slab *s)
 	struct slab *evicted;
 	bool put = false;
 
-	if (bytes > hak_config.giveback) {
+	if (bytes > CONFIG(giveback)) {
 		if (!pages_free(s, pages_purge_run(s)))
 			return false;
 	} else {

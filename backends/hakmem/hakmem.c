@@ -143,6 +143,19 @@ backend_usable(const void *p)
 	return slab_kind(s) == SLAB_BIG ? s->npages * PAGE_BYTES : sizeclass_size(s->cls);
 }
 
+bool
+backend_is_start(const void *p)
+{
+	const struct slab *s = pagemap_slab(p);
+
+	if (!s)
+		return false;
+	if (slab_kind(s) == SLAB_BIG)
+		return p == s->base;
+	size_t offset = (size_t)((const char *)p - s->base);
+	return sizeclass_divide(s->cls, offset) * sizeclass_size(s->cls) == offset;
+}
+
 void
 backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
 {

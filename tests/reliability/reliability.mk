@@ -23,9 +23,12 @@ RELIABILITY_CFLAGS = -fno-builtin -pthread -Wall -Wextra -Wundef -Wshadow -Wmiss
 	-Wstrict-prototypes
 RELIABILITY_CASE = tests/reliability/case.c tests/reliability/case.h
 
+# The libraries that are preloaded are not built under a sanitizer.
+if !SANITIZED
 check_PROGRAMS += $(RELIABILITY_CASES) test_reliability
 check_LTLIBRARIES += tests/reliability/plugin.la
 TESTS += test_reliability
+endif
 EXTRA_DIST += tests/apps
 
 tests_reliability_fork_SOURCES = tests/reliability/fork.c $(RELIABILITY_CASE)
