@@ -172,11 +172,11 @@ struct demand {
 	uint32_t now_ms;
 };
 
-/* A magazine from the arena's depot, else blocks from its slabs into b; arena lock. False when there
- * are none; `birth` allows a new slab. */
+/* A magazine from the arena's depot, else blocks from its slabs into b; arena lock. False when
+ * there are none; `birth` allows a new slab. */
 static bool
-take_blocks(struct arena *a, const struct demand *d, bool birth, struct magazine *m,
-	struct batch *b)
+take_blocks(
+	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
 {
 	*m = depot_pop(&a->depots[d->cls], os_cpu(), d->now_ms);
 	if (m->head)

@@ -17,12 +17,12 @@
 #define MAX_ARENAS 64
 
 struct arena_totals {
-	size_t arenas;     /* a number */
+	size_t arenas; /* a number */
 	size_t depot_bytes;
-	size_t handed_out; /* bytes of blocks out of their slabs, depots' included */
+	size_t handed_out;      /* bytes of blocks out of their slabs, depots' included */
 	size_t refills, drains; /* numbers */
-	size_t contended;  /* lock acquisitions that met a held lock */
-	size_t borrowed;   /* refills from another arena */
+	size_t contended;       /* lock acquisitions that met a held lock */
+	size_t borrowed;        /* refills from another arena */
 };
 
 /* Before anything else; under the startup lock. */
@@ -33,13 +33,13 @@ struct magazine arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32
 /* Takes a magazine of blocks of one class, all in whichever arenas they belong to. False when a
  * fork holds the lock; the caller keeps it. */
 bool arena_drain(unsigned cls, struct magazine m);
-/* Takes blocks of one class, of any arenas, linked through their first words, back into their slabs.
- * What it could not take, since a fork holds locks, is put aside (emergency.h). */
+/* Takes blocks of one class, of any arenas, linked through their first words, back into their
+ * slabs. What it could not take, since a fork holds locks, is put aside (emergency.h). */
 void arena_flush(void *list);
 /* Frees what was put aside. */
 void arena_flush_deferred(void);
-/* One block of any class, bypassing the depots; NULL when memory is exhausted. *zeroed tells whether
- * it reads as zero. */
+/* One block of any class, bypassing the depots; NULL when memory is exhausted. *zeroed tells
+ * whether it reads as zero. */
 void *arena_take(unsigned cls, uintptr_t site, bool *zeroed);
 /* Takes back one block of any arena, bypassing the depots. */
 void arena_give(void *p);

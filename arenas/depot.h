@@ -36,8 +36,8 @@ depot_push(struct depot *d, unsigned cpu, struct magazine m, uint32_t now_ms)
 	void **top = &d->tops[cpu % DEPOT_WAYS];
 
 	HAK_ASSERT(m.count > 0 && m.count <= DEPOT_MAX_COUNT);
-	((uint64_t *)m.head)[1] =
-		(uint64_t)(uintptr_t)*top | (uint64_t)m.count << DEPOT_COUNT_SHIFT;
+	((uint64_t *)m.head)[1] = (uint64_t)(uintptr_t)*top | (uint64_t)m.count
+								      << DEPOT_COUNT_SHIFT;
 	*top = m.head;
 	d->blocks += m.count;
 	d->used_ms = now_ms;

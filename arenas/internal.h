@@ -22,7 +22,8 @@ struct arenas {
 	_Atomic unsigned active; /* a power of two; release, with the arenas that it counts */
 	_Atomic unsigned limit;
 	_Atomic size_t contended;
-	/* By class: bit i is arena i, set when it has free blocks, in its depot or its slabs. A hint. */
+	/* By class: bit i is arena i, set when it has free blocks, in its depot or its slabs. A
+	 * hint. */
 	_Atomic uint64_t nonempty[BIN_CLASSES];
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * arenas/purge.c - Hot, Warm, Cold: what becomes of idle memory, by time.
  *
- * Free memory is Hot and kept until it has been idle for HAKMEM_WARM ms; then it is Warm, offered to
- * the system, and after HAKMEM_COLD ms Cold, given back at once. Depots that have been idle for as
- * long go back to their slabs, which empties these. Time is looked at on slow paths only. */
+ * Free memory is Hot and kept until it has been idle for HAKMEM_WARM ms; then it is Warm, offered
+ * to the system, and after HAKMEM_COLD ms Cold, given back at once. Depots that have been idle for
+ * as long go back to their slabs, which empties these. Time is looked at on slow paths only. */
 #include "arenas/internal.h"
 #include "backends/emergency.h"
 #include "backends/os.h"

@@ -18,8 +18,7 @@
  * | backend_big_free   | owns block   | Big and pages locks | false: a fork; try again later     |
  * | backend_big_resize | owns block   | pages lock          | NULL: the block is as it was       |
  * | backend_bin        | owns block   | nothing             | 0: no front-end bin for it         |
- * | backend_usable     | owns block   | nothing             | 0: not a block of the heap         |
- * | backend_is_start   | owns block   | nothing             | false: inside a block, or in none  |
+ * | backend_usable     | owns block   | nothing             | 0: not the start of a block        |
  * | backend_arena_age  | arena        | pages lock, the OS  | cannot fail                        |
  * | backend_age        | nothing      | Big and pages locks | a fork: does nothing               |
  * | backend_reclaim    | nothing      | Big and pages locks | a fork: does nothing               |
@@ -91,10 +90,8 @@ bool backend_big_free(void *p);
 void *backend_big_resize(void *p, size_t size);
 /* The bin id of p's page. */
 uint16_t backend_bin(const void *p);
-/* The bytes usable at p; 0 when p is in no block. */
+/* The bytes usable at p; 0 when p is not the start of a block, as far as its slab can tell. */
 size_t backend_usable(const void *p);
-/* True where p is the start of a block that was handed out, as far as its slab can tell. */
-bool backend_is_start(const void *p);
 /* Gives idle memory of the arena's slabs back. Times as in pages_age. */
 void backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms);
 /* Ages what no arena owns; returns the bytes given back. */

@@ -24,8 +24,8 @@ struct header {
 
 _Static_assert(sizeof(struct header) == HEADER, "the header keeps blocks aligned");
 
-/* Synchronization: base is claimed by compare-and-swap and published once (release), slots in order;
- * state by compare-and-swap. */
+/* Synchronization: base is claimed by compare-and-swap and published once (release), slots in
+ * order; state by compare-and-swap. */
 static struct {
 	_Atomic uintptr_t base; /* 0 free, CLAIMED while it is being mapped, or the address */
 	_Atomic uint64_t state;
@@ -33,8 +33,8 @@ static struct {
 
 #define CLAIMED 1
 
-/* Blocks with a mapping of their own. A slot is claimed by compare-and-swap, filled, and published by
- * its block's address; only the owner of the block looks at the rest. */
+/* Blocks with a mapping of their own. A slot is claimed by compare-and-swap, filled, and published
+ * by its block's address; only the owner of the block looks at the rest. */
 static struct {
 	_Atomic uintptr_t block; /* 0 free, CLAIMED, or the address */
 	char *base;
@@ -64,9 +64,8 @@ segment_ready(unsigned i)
 
 	if (base > CLAIMED)
 		return true;
-	if (base == CLAIMED ||
-		!atomic_compare_exchange_strong_explicit(&segments[i].base, &base, CLAIMED,
-			memory_order_acquire, memory_order_relaxed))
+	if (base == CLAIMED || !atomic_compare_exchange_strong_explicit(&segments[i].base, &base,
+				       CLAIMED, memory_order_acquire, memory_order_relaxed))
 		return false;
 	base = (uintptr_t)map_memory(SEGMENT_BYTES, os_page_size());
 	/* Release pairs with the acquire above. */
@@ -183,8 +182,8 @@ segment_release(unsigned i)
 	/* Release pairs with the acquire in segment_cut, which hands the bytes out again. */
 	do {
 		after = STATE_LIVE(state) == 1 ? 0 : state - 1;
-	} while (!atomic_compare_exchange_weak_explicit(&segments[i].state, &state, after,
-		memory_order_release, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&segments[i].state, &state, after, memory_order_release, memory_order_relaxed));
 }
 
 void

@@ -5,8 +5,8 @@
  * thread that needs memory while another's fork holds every lock (it may hold a lock of libc that
  * the fork waits for). Blocks are cut off segments by one compare-and-swap, with a header of 16
  * bytes; a segment starts over when all its blocks have been freed. What is too large for a segment
- * gets a mapping of its own. Segments lie outside the regions, are mapped when first needed and then
- * kept. All functions are lock-free and async-signal-safe. */
+ * gets a mapping of its own. Segments lie outside the regions, are mapped when first needed and
+ * then kept. All functions are lock-free and async-signal-safe. */
 #ifndef HAK_BACKENDS_EMERGENCY_H
 #define HAK_BACKENDS_EMERGENCY_H
 

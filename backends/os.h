@@ -28,8 +28,8 @@ void os_huge(void *p, size_t size);
 bool os_move(void *from, void *to, size_t size);
 /* Milliseconds of a monotonic clock, cheap and some milliseconds coarse; wraps after 49 days. */
 uint32_t os_now_ms(void);
-/* True where what has been idle since since_ms has been so for at least `least` ms at now_ms; always
- * for 0, whatever the clock says. */
+/* True where what has been idle since since_ms has been so for at least `least` ms at now_ms;
+ * always for 0, whatever the clock says. */
 HAK_INLINE bool
 idle_for(uint32_t now_ms, uint32_t since_ms, uint32_t least)
 {

@@ -117,8 +117,8 @@ os_purge(void *p, size_t size)
 	int saved = errno;
 	bool ok = !injected_failure() && madvise(p, size, MADV_DONTNEED) == 0;
 
-	/* Locked pages answer EINVAL, and the owner wants them kept. A filter's ENOSYS or EPERM gets a
-	 * fresh mapping in the same place. */
+	/* Locked pages answer EINVAL, and the owner wants them kept. A filter's ENOSYS or EPERM
+	 * gets a fresh mapping in the same place. */
 	if (!ok && (errno == ENOSYS || errno == EPERM))
 		ok = mmap(p, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 			     -1, 0) == p;
@@ -149,7 +149,8 @@ os_move(void *from, void *to, size_t size)
 {
 	int saved = errno;
 	bool ok = !injected_failure() &&
-		  mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
+		  mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
+			  to;
 
 	errno = saved;
 	return ok;

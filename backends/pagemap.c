@@ -21,9 +21,9 @@ struct region {
 	/* Odd while the three fields below change (pages lock); a reader that saw it change reads
 	 * again. The primary is filled once, before any reader. */
 	_Atomic uint32_t version;
-	char *_Atomic base;            /* of the heap part; NULL for an unused slot */
+	char *_Atomic base; /* of the heap part; NULL for an unused slot */
 	struct slab *_Atomic records;
-	_Atomic size_t npages;         /* below the frontier */
+	_Atomic size_t npages; /* below the frontier */
 	/* Pages lock. */
 	size_t max_pages; /* reserved */
 	char *reservation;
@@ -42,8 +42,8 @@ region_publish(struct region *r, char *base, struct slab *records, size_t npages
 {
 	uint32_t version = RELAXED(r->version);
 
-	/* A seqlock's writer. Each release keeps the odd version before its field and pairs with the
-	 * acquire that reads the field in region_snapshot. */
+	/* A seqlock's writer. Each release keeps the odd version before its field and pairs with
+	 * the acquire that reads the field in region_snapshot. */
 	RELAXED_SET(r->version, version + 1);
 	atomic_store_explicit(&r->base, base, memory_order_release);
 	atomic_store_explicit(&r->records, records, memory_order_release);
@@ -262,8 +262,7 @@ region_grow(struct region *r, size_t pages, bool dense)
 	s->npages = (uint32_t)pages;
 	s->base = base + old * PAGE_BYTES;
 	region_publish(r, base, records, old + pages);
-	if (dense && old >= HUGE_PAGES &&
-		s->base == (char *)round_up((size_t)s->base, CHUNK_BYTES))
+	if (dense && old >= HUGE_PAGES && s->base == (char *)round_up((size_t)s->base, CHUNK_BYTES))
 		os_huge(s->base, round_down(pages * PAGE_BYTES, CHUNK_BYTES));
 	if (r == regions) {
 		RELAXED_SET(hak_heap.last, (uintptr_t)base - 1);
@@ -343,7 +342,8 @@ pagemap_grow(size_t npages, size_t align_pages, bool dense)
 	for (unsigned i = 0; i < n; i++) {
 		struct region *r = &regions[i];
 		size_t have = RELAXED(r->npages);
-		size_t step = have / 8 < CHUNK_PAGES ? CHUNK_PAGES : round_down(have / 8, CHUNK_PAGES);
+		size_t step =
+			have / 8 < CHUNK_PAGES ? CHUNK_PAGES : round_down(have / 8, CHUNK_PAGES);
 		step = step > MAX_GROWTH_PAGES ? MAX_GROWTH_PAGES : step;
 		if (step < need)
 			step = round_up(need, CHUNK_PAGES);

@@ -44,8 +44,8 @@ enum slab_kind {
 
 /* The record of a run of pages. Fields: fixed at birth unless said otherwise. */
 struct slab {
-	/* Written by the run's owner, read by neighbours under the pages lock, who only ask whether it
-	 * is a free extent: relaxed. */
+	/* Written by the run's owner, read by neighbours under the pages lock, who only ask whether
+	 * it is a free extent: relaxed. */
 	_Atomic uint8_t kind;
 	uint8_t cls;
 	uint8_t region;
@@ -56,7 +56,8 @@ struct slab {
 	uint32_t since_ms; /* when it became idle (arena lock; pages lock for free extents) */
 	char *base;
 	union {
-		/* Arena lock. Invariant: handed_out + free + (capacity - fresh) == capacity, audited. */
+		/* Arena lock. Invariant: handed_out + free + (capacity - fresh) == capacity,
+		 * audited. */
 		struct {
 			uint32_t fresh; /* blocks below this index have been handed out before */
 			uint32_t nfree; /* freed blocks held by the slab */
@@ -183,8 +184,8 @@ void pagemap_mark_interior(struct slab *s);
 
 /* Moves a frontier up by at least npages, aligned so that the new pages contain a run aligned to
  * align_pages; the new pages are returned as a record with base, npages and region set, and are
- * zero. `dense`: the program will touch them all, so that a large heap may use huge pages. NULL when
- * the system refuses. */
+ * zero. `dense`: the program will touch them all, so that a large heap may use huge pages. NULL
+ * when the system refuses. */
 struct slab *pagemap_grow(size_t npages, size_t align_pages, bool dense);
 
 /* There is a limit on address space now, in bytes: what is reserved and not needed goes back, and

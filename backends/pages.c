@@ -26,7 +26,7 @@ static struct {
 	struct lock lock;
 	struct slab *bins[SETS][BINS];
 	uint64_t nonempty[SETS][BIN_WORDS];
-	struct slab *oldest, *newest; /* resident extents */
+	struct slab *oldest, *newest;        /* resident extents */
 	_Atomic size_t used, resident, peak; /* pages */
 	_Atomic size_t purges, purged;       /* ranges, bytes */
 } heap = {.lock = LOCK_INITIALIZER(RANK_PAGES)};
@@ -388,8 +388,7 @@ struct victims {
 
 /* Takes up to AGE_BATCH ripe extents out of the lists and offers warm ones, oldest first. */
 static void
-collect_victims(
-	struct victims *v, uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
+collect_victims(struct victims *v, uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 {
 	struct slab *next;
 

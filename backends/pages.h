@@ -21,13 +21,14 @@ struct pages_totals {
 };
 
 /* A run of npages, its base a multiple of align_pages (a power of two) pages; its record has base,
- * npages, region and zero set, kind SLAB_NONE. `dense` as in pagemap_grow. NULL when memory is exhausted or a fork holds the
- * lock. */
+ * npages, region and zero set, kind SLAB_NONE. `dense` as in pagemap_grow. NULL when memory is
+ * exhausted or a fork holds the lock. */
 struct slab *pages_alloc(size_t npages, size_t align_pages, bool dense);
 /* Takes a run back. `zero`: its pages are known to hold no memory; else they count as resident and
  * just used. False, and nothing done, when a fork holds the lock. */
 bool pages_free(struct slab *s, bool zero);
-/* Gives the run's memory to the system; true when it reads as zero now. The run stays handed out. */
+/* Gives the run's memory to the system; true when it reads as zero now. The run stays handed out.
+ */
 bool pages_purge_run(struct slab *s);
 /* Changes a run's length in place; the end is freed, or the following free pages are taken. False
  * when that cannot be. *zeroed tells whether pages that were added read as zero. */

@@ -8,7 +8,7 @@ const struct sizeclass sizeclass_table[CLASS_END] = {SIZECLASS_ROWS};
 const uint8_t sizeclass_mid_table[MID_MAX / MID_STEP] = {SIZECLASS_MID_ROWS};
 
 _Static_assert(CACHED_MAX == 4 * MID_MAX, "four L2.5 classes to a doubling are cached");
-_Static_assert(BIN_CLASSES * TINY_STEP <= UINT16_MAX, "a bin id is the bin's offset in 16 bits");
+_Static_assert(UINT16_MAX >= BIN_CLASSES * TINY_STEP, "a bin id is the bin's offset in 16 bits");
 
 unsigned
 sizeclass_of(size_t size)

@@ -25,8 +25,8 @@
 #define CLASS_LARGE (CLASS_MID + MID_CLASSES)
 #define CLASS_END (CLASS_LARGE + LARGE_CLASSES)
 
-/* Classes that a front-end caches: class 0, Tiny, L2, and the lower L2.5, whose blocks cost little to
- * touch beside a lock that another thread holds. */
+/* Classes that a front-end caches: class 0, Tiny, L2, and the lower L2.5, whose blocks cost little
+ * to touch beside a lock that another thread holds. */
 #define CACHED_MAX 131072
 #define BIN_CLASSES (CLASS_LARGE + 8)
 
@@ -34,10 +34,10 @@
 #define MID_STEP 128
 
 struct sizeclass {
-	uint32_t size;        /* of a block, bytes */
-	uint32_t npages;      /* of a slab, in 64 KiB pages */
-	uint32_t capacity;    /* blocks in a slab */
-	uint64_t inverse;     /* ceil(2^40 / size), for dividing offsets by size */
+	uint32_t size;     /* of a block, bytes */
+	uint32_t npages;   /* of a slab, in 64 KiB pages */
+	uint32_t capacity; /* blocks in a slab */
+	uint64_t inverse;  /* ceil(2^40 / size), for dividing offsets by size */
 };
 
 extern const struct sizeclass sizeclass_table[CLASS_END] HAK_HIDDEN;

@@ -66,8 +66,8 @@ is_power_of_two(size_t n)
 	return n != 0 && (n & (n - 1)) == 0;
 }
 
-/* The link in a free block's first word. By memcpy, since a wrong pointer that the program frees may
- * be misaligned; it compiles to one move. */
+/* The link in a free block's first word. By memcpy, since a wrong pointer that the program frees
+ * may be misaligned; it compiles to one move. */
 HAK_INLINE void
 link_set(void *block, const void *next)
 {

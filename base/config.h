@@ -11,7 +11,8 @@
 /* field, default, least, most, unit, what it does */
 #define CONFIG_SETTINGS(X)                                                                         \
 	X(arenas, 0, 0, 64, "arenas",                                                              \
-		"The most arenas in use. 0 takes twice the CPUs that the process may use. A program "    \
+		"The most arenas in use. 0 takes twice the CPUs that the process may use. A "      \
+		"program "                                                                         \
 		"starts with one arena and adds more only when threads contend.")                  \
 	X(bigcache, 64, 0, 1048576, "MiB",                                                         \
 		"The most memory that BigCache keeps of freed blocks above 1 MiB. 0 keeps none.")  \

@@ -7,14 +7,14 @@
 #include "base/compiler.h"
 
 enum inject_point {
-	INJECT_SLOW_ALLOC,   /* front-end slow path entered, bins hidden from signal handlers */
-	INJECT_SLOW_FREE,    /* the same on the free side */
-	INJECT_REFILL,       /* blocks taken from an arena, lock released, not yet linked */
-	INJECT_DRAIN,        /* a magazine detached from a bin, not yet in a depot */
-	INJECT_LOCK_HELD,    /* a contended lock was just acquired */
-	INJECT_PURGE,        /* an extent is out of the free lists, its pages being given back */
-	INJECT_FORK_WINDOW,  /* all locks held by the fork handler */
-	INJECT_CACHE_EXIT,   /* a thread's cache is half flushed */
+	INJECT_SLOW_ALLOC,  /* front-end slow path entered, bins hidden from signal handlers */
+	INJECT_SLOW_FREE,   /* the same on the free side */
+	INJECT_REFILL,      /* blocks taken from an arena, lock released, not yet linked */
+	INJECT_DRAIN,       /* a magazine detached from a bin, not yet in a depot */
+	INJECT_LOCK_HELD,   /* a contended lock was just acquired */
+	INJECT_PURGE,       /* an extent is out of the free lists, its pages being given back */
+	INJECT_FORK_WINDOW, /* all locks held by the fork handler */
+	INJECT_CACHE_EXIT,  /* a thread's cache is half flushed */
 	INJECT_POINTS
 };
 

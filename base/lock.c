@@ -18,8 +18,9 @@
 
 enum { FREE, HELD, CONTENDED };
 
-/* The window's number, odd between lock_fork_open and lock_fork_close. Written by the forking thread
- * with every lock held, read by waiters; the futex call orders the two, so relaxed is enough. */
+/* The window's number, odd between lock_fork_open and lock_fork_close. Written by the forking
+ * thread with every lock held, read by waiters; the futex call orders the two, so relaxed is
+ * enough. */
 static _Atomic uint32_t fork_window;
 
 /* The last window in which this thread's patience ended: it has little left for that one. */
@@ -121,9 +122,9 @@ acquire_contended(struct lock *l, bool forever)
 			refused = true;
 			return false;
 		}
-		/* A thread that has been refused in this window sleeps shortly, so that it leaves the
-		 * CPU to those that the fork waits for. Outside a window there is a limit too: one may
-		 * open between the look above and the sleep. */
+		/* A thread that has been refused in this window sleeps shortly, so that it leaves
+		 * the CPU to those that the fork waits for. Outside a window there is a limit too:
+		 * one may open between the look above and the sleep. */
 		struct timespec patience = {0, LOCK_FORK_PATIENCE_US * 1000};
 		if (!open)
 			patience.tv_nsec = LOCK_LOOK_MS * 1000000L;

@@ -127,8 +127,7 @@ hak_posix_memalign(void **out, size_t alignment, size_t size)
 {
 	int saved = errno;
 
-	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0 ||
-		alignment > MAX_ALIGN)
+	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0 || alignment > MAX_ALIGN)
 		return EINVAL;
 	void *p = api_aligned_at(alignment, size, HAK_SITE());
 	errno = saved;
@@ -171,9 +170,8 @@ hak_malloc_usable_size(void *p)
 {
 	if (!p)
 		return 0;
-	if (HAK_UNLIKELY(emergency_owns(p)))
-		return emergency_usable(p);
-	return backend_usable(p);
+	size_t usable = backend_usable(p);
+	return HAK_UNLIKELY(usable == 0) && emergency_owns(p) ? emergency_usable(p) : usable;
 }
 
 HAK_EXPORT void
@@ -213,14 +211,14 @@ resize_big(void *p, size_t size)
 static void *
 realloc_at(void *p, size_t size, uintptr_t site)
 {
-	size_t usable = hak_malloc_usable_size(p);
+	size_t usable = backend_usable(p);
 	void *moved;
 
-	if (HAK_UNLIKELY(usable == 0))
-		log_fatal("realloc of %p: not a block of this heap", p);
-	if (HAK_UNLIKELY(!emergency_owns(p) && !backend_is_start(p)))
-		log_fatal("realloc of %p: not the start of a block", p);
-	if (usable > LARGE_MAX && size > LARGE_MAX && !emergency_owns(p)) {
+	if (HAK_UNLIKELY(usable == 0)) {
+		if (!emergency_owns(p))
+			log_fatal("realloc of %p: not the start of a block of this heap", p);
+		usable = emergency_usable(p);
+	} else if (usable > LARGE_MAX && size > LARGE_MAX) {
 		if (size > PTRDIFF_MAX)
 			return no_memory();
 		moved = resize_big(p, size);
@@ -271,15 +269,13 @@ hak_reallocarray(void *p, size_t n, size_t size)
 /* In this file, so that a statically linked program that uses malloc gets them too. A preloaded
  * library's constructors come first: its fork handlers then run last before the fork and first
  * after it. */
-static void __attribute__((constructor))
-library_begin(void)
+static void __attribute__((constructor)) library_begin(void)
 {
 	slow_startup();
 	fork_register();
 }
 
-static void __attribute__((destructor))
-library_end(void)
+static void __attribute__((destructor)) library_end(void)
 {
 	if (CONFIG(stats))
 		hak_malloc_stats();

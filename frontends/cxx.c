@@ -117,8 +117,7 @@ nothrow_retry(const char *name, size_t size, size_t align, const void *tag)
 	HAK_EXPORT void *name(size_t size, size_t align, const void *tag);                         \
 	HAK_EXPORT void *name(size_t size, size_t align, const void *tag)                          \
 	{                                                                                          \
-		void *p =                                                                          \
-			is_power_of_two(align) ? api_aligned_at(align, size, HAK_SITE()) : NULL;   \
+		void *p = is_power_of_two(align) ? api_aligned_at(align, size, HAK_SITE()) : NULL; \
 		return HAK_LIKELY(p != NULL) ? p : nothrow_retry(#name, size, align, tag);         \
 	}
 

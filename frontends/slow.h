@@ -12,8 +12,8 @@
 
 /* Makes the heap ready; cheap when it is. Called first on every slow path. */
 void slow_startup(void);
-/* A block for sizes above MID_MAX, or any size and an alignment above 16 (a power of two). zeroed as in
- * frontend_alloc_slow. NULL when memory is exhausted. */
+/* A block for sizes above MID_MAX, or any size and an alignment above 16 (a power of two). zeroed
+ * as in frontend_alloc_slow. NULL when memory is exhausted. */
 void *slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *zeroed);
 /* One block of a cached class, from its arena and past every cache. */
 void *slow_alloc_one(unsigned cls, uintptr_t site);

@@ -27,7 +27,8 @@ hak_stats_get(struct hak_stats *out)
 		frontend_leave();
 	size_t cached = f.cached_bytes + a.depot_bytes;
 	*out = (struct hak_stats){
-		.live_bytes = a.handed_out + b.big - (cached < a.handed_out ? cached : a.handed_out),
+		.live_bytes =
+			a.handed_out + b.big - (cached < a.handed_out ? cached : a.handed_out),
 		.cached_bytes = cached,
 		.slab_bytes = b.used,
 		.dirty_bytes = b.resident,

@@ -531,8 +531,8 @@ void
 frontend_totals(struct frontend_totals *out)
 {
 	lock_acquire_wait(&caches.lock);
-	*out = (struct frontend_totals){.slow_allocs = caches.slow_allocs,
-		.slow_frees = caches.slow_frees};
+	*out = (struct frontend_totals){
+		.slow_allocs = caches.slow_allocs, .slow_frees = caches.slow_frees};
 	for (struct cache *c = caches.live; c; c = c->next) {
 		out->caches++;
 		out->slow_allocs += RELAXED(c->slow_allocs);

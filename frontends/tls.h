@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  * frontends/tls.h - per-thread freelists: the fast path.
  *
- * A thread's cache has a bin for each class of Tiny and L2; a bin is two magazines, active and spare
- * (Bonwick & Adams, USENIX 2001). The active one is a list of free blocks; `room` counts down what
- * it may still take, so that "full" is the sign of one subtraction, and a bin that takes nothing (of
- * class 0, of the empty cache) has no room by the same test.
+ * A thread's cache has a bin for each class of Tiny and L2; a bin is two magazines, active and
+ * spare (Bonwick & Adams, USENIX 2001). The active one is a list of free blocks; `room` counts down
+ * what it may still take, so that "full" is the sign of one subtraction, and a bin that takes
+ * nothing (of class 0, of the empty cache) has no room by the same test.
  *
- * A thread reaches its cache by two pointers, one for malloc and one for free. They start out at the
- * static empty cache, all of whose bins miss, so that the fast path never asks whether there is a
- * cache. They point there again while the thread is on a slow path, so that a signal handler that
+ * A thread reaches its cache by two pointers, one for malloc and one for free. They start out at
+ * the static empty cache, all of whose bins miss, so that the fast path never asks whether there is
+ * a cache. They point there again while the thread is on a slow path, so that a signal handler that
  * interrupts it there sees no half-changed bin; and malloc's alone does after memory has become
  * idle, so that the next malloc passes the slow path once and looks at the clock.
  *
- * Owner: the thread. Other threads read `room` for the statistics and set hak_tls.alloc to the empty
- * cache, both relaxed. Invariant: |active| + room == capacity. (cache_audit) */
+ * Owner: the thread. Other threads read `room` for the statistics and set hak_tls.alloc to the
+ * empty cache, both relaxed. Invariant: |active| + room == capacity. (cache_audit) */
 #ifndef HAK_FRONTENDS_TLS_H
 #define HAK_FRONTENDS_TLS_H
 
@@ -85,8 +85,8 @@ bin_give_room(struct bin *b)
 #if defined(__x86_64__) && !HAK_SANITIZED
 	__asm__("addl $1, %0" : "+m"(b->room));
 #else
-	atomic_store_explicit(&b->room,
-		atomic_load_explicit(&b->room, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(&b->room, atomic_load_explicit(&b->room, memory_order_relaxed) + 1,
+		memory_order_relaxed);
 #endif
 }
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # stress/stress.mk - the workloads, included by the top Makefile.am. They are plain malloc programs
 # and are not linked to hakmem: the library under test is preloaded. AM_CFLAGS and AM_LDFLAGS hold
 # -pthread. Automake wants each source spelt out once for every program; the objects are shared.

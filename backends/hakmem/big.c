@@ -59,9 +59,8 @@ cache_evict(void)
 	int oldest = -1;
 
 	for (int i = 0; i < CACHE_SLOTS; i++)
-		if (big.slots[i] &&
-			(oldest < 0 ||
-				(int32_t)(big.slots[i]->since_ms - big.slots[oldest]->since_ms) < 0))
+		if (big.slots[i] && (oldest < 0 || (int32_t)(big.slots[i]->since_ms -
+							     big.slots[oldest]->since_ms) < 0))
 			oldest = i;
 	if (oldest < 0)
 		return NULL;
@@ -79,7 +78,8 @@ cache_limit(void)
 	return pagemap_is_limited() ? 0 : CONFIG(bigcache) << 20;
 }
 
-/* Puts s into a free slot; false when there is none or the byte limit would be passed; lock held. */
+/* Puts s into a free slot; false when there is none or the byte limit would be passed; lock held.
+ */
 static bool
 cache_put(struct slab *s)
 {

@@ -15,8 +15,8 @@ struct big_totals {
 	size_t cached; /* bytes */
 };
 
-/* A block of at least `size` bytes aligned to `align`, a power of two; NULL when memory is exhausted
- * or a fork holds the locks. *zeroed tells whether it reads as zero. */
+/* A block of at least `size` bytes aligned to `align`, a power of two; NULL when memory is
+ * exhausted or a fork holds the locks. *zeroed tells whether it reads as zero. */
 void *big_alloc(size_t size, size_t align, bool *zeroed);
 /* Frees a Big block; false when a fork holds the locks. */
 bool big_free(struct slab *s);

@@ -22,8 +22,7 @@ backend_arena_init(struct backend_arena *a, uint16_t index)
 }
 
 uint32_t
-backend_refill(struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most,
-	struct batch *b)
+backend_refill(struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most, struct batch *b)
 {
 	struct slab_list *list = &a->lists[cls];
 
@@ -138,22 +137,13 @@ backend_usable(const void *p)
 {
 	const struct slab *s = pagemap_slab(p);
 
-	if (!s)
+	if (HAK_UNLIKELY(!s))
 		return 0;
-	return slab_kind(s) == SLAB_BIG ? s->npages * PAGE_BYTES : sizeclass_size(s->cls);
-}
-
-bool
-backend_is_start(const void *p)
-{
-	const struct slab *s = pagemap_slab(p);
-
-	if (!s)
-		return false;
-	if (slab_kind(s) == SLAB_BIG)
-		return p == s->base;
 	size_t offset = (size_t)((const char *)p - s->base);
-	return sizeclass_divide(s->cls, offset) * sizeclass_size(s->cls) == offset;
+	if (slab_kind(s) == SLAB_BIG)
+		return offset == 0 ? s->npages * PAGE_BYTES : 0;
+	size_t size = sizeclass_size(s->cls);
+	return sizeclass_divide(s->cls, offset) * size == offset ? size : 0;
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * backends/hakmem/large.h - L2.5, blocks to 1 MiB: slabs as in L2, of a few blocks each. Front-ends
- * cache the smaller ones only; for the rest each call takes the arena's lock for a few instructions.
- * The pages of blocks that stay free while their slab lives are given back by age. */
+ * cache the smaller ones only; for the rest each call takes the arena's lock for a few
+ * instructions. The pages of blocks that stay free while their slab lives are given back by age. */
 #ifndef HAK_BACKENDS_HAKMEM_LARGE_H
 #define HAK_BACKENDS_HAKMEM_LARGE_H
 

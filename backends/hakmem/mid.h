@@ -9,11 +9,11 @@
 #include "backends/hakmem/slab.h"
 
 /* As backend_refill and backend_return, for one class; arena lock. */
-uint32_t mid_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
-	struct batch *b);
+uint32_t mid_refill(
+	struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want, struct batch *b);
 void mid_return(struct slab_list *list, struct slab *s, void *p);
-/* The free block with the lowest address, else the next fresh one; s has room. *zeroed tells whether
- * it reads as zero. */
+/* The free block with the lowest address, else the next fresh one; s has room. *zeroed tells
+ * whether it reads as zero. */
 void *mid_take(struct slab_list *list, struct slab *s, bool *zeroed);
 
 #endif

@@ -9,7 +9,8 @@ static void
 check_link(const struct slab *s, const void *p, const void *from)
 {
 	if (HAK_UNLIKELY(p && (size_t)((const char *)p - s->base) >= PAGE_BYTES))
-		log_fatal("free block %p was written to after it was freed (its link is %p)", from, p);
+		log_fatal("free block %p was written to after it was freed (its link is %p)", from,
+			p);
 }
 
 /* The slab's whole free list, or its first `most` blocks. */

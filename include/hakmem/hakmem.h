@@ -29,7 +29,8 @@ void *hak_malloc(size_t size);
 /* A zeroed block of n * size bytes; ENOMEM when the product overflows. */
 void *hak_calloc(size_t n, size_t size);
 /* The block resized, in place or moved; contents up to the smaller size are kept. realloc(NULL, n)
- * is malloc(n); realloc(p, 0) frees p and returns NULL, as glibc does. On failure p is untouched. */
+ * is malloc(n); realloc(p, 0) frees p and returns NULL, as glibc does. On failure p is untouched.
+ */
 void *hak_realloc(void *p, size_t size);
 /* realloc(p, n * size) with the overflow checked (POSIX.1-2024). */
 void *hak_reallocarray(void *p, size_t n, size_t size);
@@ -71,21 +72,21 @@ int hak_malloc_info(int options, FILE *out);
 /* A snapshot of the heap, in bytes unless said otherwise. Taken without stopping other threads, so
  * that figures of a running program agree only approximately. */
 struct hak_stats {
-	size_t live_bytes;      /* handed to the program and not freed, counted as block sizes */
-	size_t cached_bytes;    /* free, held by thread caches and depots */
-	size_t slab_bytes;      /* all slabs and runs that hold live or cached blocks */
-	size_t dirty_bytes;     /* free pages not yet given back */
-	size_t committed_bytes; /* usable address space; touched or not */
-	size_t big_bytes;       /* live Big blocks, part of live_bytes */
+	size_t live_bytes;       /* handed to the program and not freed, counted as block sizes */
+	size_t cached_bytes;     /* free, held by thread caches and depots */
+	size_t slab_bytes;       /* all slabs and runs that hold live or cached blocks */
+	size_t dirty_bytes;      /* free pages not yet given back */
+	size_t committed_bytes;  /* usable address space; touched or not */
+	size_t big_bytes;        /* live Big blocks, part of live_bytes */
 	size_t big_cached_bytes; /* held by BigCache, part of dirty_bytes */
-	size_t big_count;       /* live Big blocks (a number) */
-	size_t peak_bytes;      /* highest slab_bytes seen at a slow path */
-	size_t arenas;          /* active arenas (a number) */
-	size_t caches;          /* live thread caches (a number) */
-	size_t slow_allocs;     /* allocations that left the front-end's fast path (a number) */
-	size_t slow_frees;      /* frees that did (a number) */
-	size_t purges;          /* ranges given back to the system (a number) */
-	size_t purged_bytes;    /* bytes given back so far */
+	size_t big_count;        /* live Big blocks (a number) */
+	size_t peak_bytes;       /* highest slab_bytes seen at a slow path */
+	size_t arenas;           /* active arenas (a number) */
+	size_t caches;           /* live thread caches (a number) */
+	size_t slow_allocs;      /* allocations that left the front-end's fast path (a number) */
+	size_t slow_frees;       /* frees that did (a number) */
+	size_t purges;           /* ranges given back to the system (a number) */
+	size_t purged_bytes;     /* bytes given back so far */
 };
 
 /* Fills *out. */
