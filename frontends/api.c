@@ -106,8 +106,12 @@ api_aligned_at(size_t align, size_t size, uintptr_t site)
 		return no_memory();
 	unsigned cls = sizeclass_aligned(size, align);
 	/* A block of the class is aligned by itself, whichever size asked for it. */
-	if (cls && cls < BIN_CLASSES)
-		return api_malloc_at(sizeclass_size(cls), site);
+	if (cls && cls < BIN_CLASSES) {
+		size = sizeclass_size(cls);
+		void *hit = frontend_try_alloc(size);
+		if (HAK_LIKELY(hit != NULL))
+			return hit;
+	}
 	void *p = frontend_alloc_slow(size, align, site, NULL);
 	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }

@@ -56,26 +56,33 @@ static _Atomic bool all_disarmed;
 
 /* --- entering and leaving the slow path ------------------------------------------------------ */
 
-static void
+/* True where no fast path of this thread can be under way on its cache, below a signal handler: the
+ * last slow path left free's pointer at the empty cache (leave), and so all since have missed. */
+static bool
 enter(void)
 {
+	bool quiet = RELAXED(hak_tls.free) == &hak_empty_cache;
+
 	hak_tls.busy = true;
 	RELAXED_SET(hak_tls.alloc, &hak_empty_cache);
 	RELAXED_SET(hak_tls.free, &hak_empty_cache);
 	HAK_SIGNAL_FENCE();
+	return quiet;
 }
 
-/* `armed`: the next malloc may hit; else it misses once, and looks at the clock. */
+/* `armed`: the next malloc may hit; else it misses once, and looks at the clock. Where idle bins
+ * are to be flushed malloc and free both miss once. */
 static void
 leave(struct cache *c, bool armed)
 {
 	HAK_SIGNAL_FENCE();
-	RELAXED_SET(hak_tls.free, c);
-	if (armed) {
-		RELAXED_SET(hak_tls.alloc, c);
-		if (RELAXED(all_disarmed))
-			RELAXED_SET(all_disarmed, false);
+	if (!c->age_wanted) {
+		RELAXED_SET(hak_tls.free, c);
+		if (armed)
+			RELAXED_SET(hak_tls.alloc, c);
 	}
+	if (armed && RELAXED(all_disarmed))
+		RELAXED_SET(all_disarmed, false);
 	hak_tls.busy = false;
 }
 
@@ -182,8 +189,6 @@ flush_bin(struct cache *c, unsigned cls, bool idle)
 static void
 age_cache(struct cache *c, uint32_t now_ms)
 {
-	if (now_ms - c->aged_ms < CACHE_AGE_MS)
-		return;
 	c->aged_ms = now_ms;
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
 		if (now_ms - c->spares[cls].used_ms < CACHE_AGE_MS ||
@@ -194,10 +199,20 @@ age_cache(struct cache *c, uint32_t now_ms)
 	}
 }
 
+/* Looks at the clock. A bin is flushed only when no fast path can be in the middle of it: this may
+ * be a signal handler's call. If one can, the work waits for the next slow path, which comes soon.
+ */
 static void
-tick(struct cache *c, uint32_t now_ms)
+tick(struct cache *c, uint32_t now_ms, bool quiet)
 {
-	age_cache(c, now_ms);
+	c->age_wanted = false;
+	if (now_ms - c->aged_ms >= CACHE_AGE_MS) {
+		if (!quiet) {
+			c->age_wanted = true;
+			return;
+		}
+		age_cache(c, now_ms);
+	}
 	arena_tick(now_ms);
 }
 
@@ -292,12 +307,13 @@ frontend_init(void)
 /* This thread's cache, born now if need be; NULL where the thread has to do without. On success
  * the caller is in the slow path (enter). */
 static struct cache *
-cache_enter(void)
+cache_enter(bool *quiet)
 {
 	struct cache *c = hak_tls.own;
 
+	*quiet = false;
 	if (HAK_LIKELY(c != NULL)) {
-		enter();
+		*quiet = enter();
 		return c;
 	}
 	if (hak_tls.dead)
@@ -372,7 +388,9 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 static bool
 past_bins(size_t size, size_t align, const bool *zeroed)
 {
-	return size > (zeroed ? MID_MAX : CACHED_MAX) || align > TINY_STEP;
+	if (size > (zeroed ? MID_MAX : CACHED_MAX))
+		return true;
+	return align > TINY_STEP && sizeclass_size(sizeclass_of(size)) % align != 0;
 }
 
 /* Without a cache: before there was memory for one, after it was destroyed, or in a signal handler
@@ -394,18 +412,19 @@ void *
 frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
 	struct cache *c;
+	bool quiet;
 	void *p;
 
 	if (zeroed)
 		*zeroed = false;
 	if (size == 0)
 		size = 1;
-	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter()))
+	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter(&quiet)))
 		return alloc_uncached(size, align, site, zeroed);
 	uint32_t now_ms = os_now_ms();
 	RELAXED_SET(c->slow_allocs, RELAXED(c->slow_allocs) + 1);
 	HAK_INJECT(INJECT_SLOW_ALLOC);
-	tick(c, now_ms);
+	tick(c, now_ms, quiet);
 	if (past_bins(size, align, zeroed))
 		p = slow_alloc_large(size, align, site, zeroed);
 	else
@@ -490,10 +509,11 @@ void
 tls_free_slow(void *p)
 {
 	struct cache *c;
+	bool quiet;
 
 	if (!p)
 		return;
-	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter())) {
+	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter(&quiet))) {
 		free_uncached(p);
 		return;
 	}
@@ -510,7 +530,7 @@ tls_free_slow(void *p)
 		c->freed_bytes += FREED_BYTES;
 		slow_free(p);
 	}
-	tick(c, now_ms);
+	tick(c, now_ms, quiet);
 	leave(c, c->freed_bytes < FREED_BYTES);
 }
 
