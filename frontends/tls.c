@@ -390,7 +390,9 @@ past_bins(size_t size, size_t align, const bool *zeroed)
 {
 	if (size > (zeroed ? MID_MAX : CACHED_MAX))
 		return true;
-	return align > TINY_STEP && sizeclass_size(sizeclass_of(size)) % align != 0;
+	/* Slabs begin at multiples of 64 KiB. */
+	return align > PAGE_BYTES ||
+	       (align > TINY_STEP && sizeclass_size(sizeclass_of(size)) % align != 0);
 }
 
 /* Without a cache: before there was memory for one, after it was destroyed, or in a signal handler

@@ -47,8 +47,8 @@ of a long and a short run divided by the pairs, so that start-up cancels out; wh
 takes to move magazines is in it. "Loop" is the same program calling functions that only return:
 the loop, the calls and the PLT's jumps. The rest is the allocator's own.
 
-`make check` fails when a count is above this table by more than {TOLERANCE} and by more than one per
-cent, or below it by as much.
+`make check` fails when a count is above this table by more than {TOLERANCE} and by more than one
+per cent, or below it by as much.
 The counts are those of gcc {GCC_MAJOR} with -O2 on x86-64 without assertions, with the C library's
 plain SSE2 memset; the check is skipped for other builds.
 
