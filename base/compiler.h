@@ -74,6 +74,15 @@ link_set(void *block, const void *next)
 	__builtin_memcpy(block, &next, sizeof(next));
 }
 
+HAK_INLINE void *
+link_get(const void *block)
+{
+	void *next;
+
+	__builtin_memcpy(&next, block, sizeof(next));
+	return next;
+}
+
 /* floor(log2(n)); n must not be 0. */
 HAK_INLINE unsigned
 log2_floor(size_t n)

@@ -56,7 +56,7 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 		struct slab *s = slab_of_free(p);
 		if (s->arena != a->index)
 			break;
-		list = *(void **)p;
+		list = link_get(p);
 		if (slab_kind(s) == SLAB_TINY)
 			tiny_return(&a->lists[s->cls], s, p);
 		else if (slab_kind(s) == SLAB_MID)

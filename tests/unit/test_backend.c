@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/test_backend.c - the tiers' slabs through backends/backend.h: random refills and
+ * returns against a list of blocks, wrong frees, exhausted memory. */
+#include "backends/backend.h"
+
+#include "backends/os.h"
+#include "backends/pages.h"
+#include "base/config.h"
+#include "tests/unit/unit.h"
+
+#define BLOCKS_MAX 20000
+#define STEPS (2400 / UNIT_SLOW)
+#define ARENA 5
+/* Of a large block every page gets a word, of a smaller one all is filled. */
+#define STRIDE 4096
+
+struct block {
+	unsigned char *p;
+	unsigned cls;
+	uint64_t id;
+};
+
+static struct backend_arena arena;
+static struct block blocks[BLOCKS_MAX];
+static size_t block_count, live_bytes;
+static uint64_t rng, next_id;
+
+static void
+start(void)
+{
+	backend_init();
+	backend_arena_init(&arena, ARENA);
+}
+
+/* --- the model -------------------------------------------------------------------------------- */
+
+static size_t
+stride(const struct block *b)
+{
+	return b->cls < CLASS_LARGE ? 8 : STRIDE;
+}
+
+static void
+hold(void *p, unsigned cls)
+{
+	struct block *b = &blocks[block_count++];
+	unsigned found = 0;
+
+	*b = (struct block){p, cls, ++next_id};
+	REQUIRE_MSG(p != NULL, "class %u: no block", cls);
+	REQUIRE_EQ((uintptr_t)p % TINY_STEP, (size_t)0);
+	REQUIRE_EQ(backend_owner(p, &found), ARENA);
+	REQUIRE_EQ(found, cls);
+	REQUIRE_EQ(backend_usable(p), sizeclass_size(cls));
+	REQUIRE_EQ(backend_bin(p), cls < BIN_CLASSES ? cls * TINY_STEP : 0u);
+	for (size_t at = 0; at + 8 <= sizeclass_size(cls); at += stride(b))
+		pattern_fill(b->p, b->id, at, at + 8);
+	live_bytes += sizeclass_size(cls);
+}
+
+static void
+check_block(const struct block *b)
+{
+	for (size_t at = 0; at + 8 <= sizeclass_size(b->cls); at += stride(b))
+		REQUIRE_MSG(pattern_check(b->p, b->id, at, at + 8) == at + 8,
+			"seed %" PRIu64 ": block %p of class %u was written to at %zu", unit_seed,
+			(void *)b->p, b->cls, at);
+}
+
+static void
+check_all(void)
+{
+	for (size_t i = 0; i < block_count; i++)
+		check_block(&blocks[i]);
+	ck_assert_uint_eq(backend_arena_live(&arena), live_bytes);
+	backend_audit(&arena);
+	pages_audit();
+}
+
+/* Takes a block out of the model and puts it at the head of a list to be returned. */
+static void *
+unhold(size_t i, void *list)
+{
+	void *p = blocks[i].p;
+
+	check_block(&blocks[i]);
+	live_bytes -= sizeclass_size(blocks[i].cls);
+	blocks[i] = blocks[--block_count];
+	link_set(p, list);
+	return p;
+}
+
+/* --- operations ------------------------------------------------------------------------------- */
+
+/* Few classes at a time, so that slabs fill and empty. */
+static unsigned
+random_class(unsigned from, unsigned to)
+{
+	return from + (unsigned)rng_below(&rng, 5) * ((to - from) / 5);
+}
+
+static void
+step_refill(void)
+{
+	unsigned cls = random_class(CLASS_TINY, BIN_CLASSES);
+	uint32_t want = 1 + (uint32_t)rng_below(&rng, 100);
+	uint32_t most = want + (uint32_t)rng_below(&rng, 100);
+	struct batch b = {0};
+	uint32_t n, held = 0;
+
+	if (block_count + most > BLOCKS_MAX || live_bytes > 64 * MIB)
+		return;
+	n = backend_refill(&arena, cls, want, most, &b);
+	ck_assert_uint_ge(n, 1);
+	ck_assert_uint_le(n, most);
+	ck_assert_uint_eq(n, b.count);
+	for (uint32_t c = 0; c < b.nchains; c++) {
+		void *p = b.chains[c].head;
+
+		for (uint32_t i = 0; i < b.chains[c].count; i++, held++) {
+			void *next = *(void **)p;
+
+			hold(p, cls);
+			p = next;
+		}
+		ck_assert_ptr_null(p);
+	}
+	for (uint32_t i = 0; i < b.nblocks; i++, held++)
+		hold(b.blocks[i], cls);
+	for (uint32_t i = 0; i < b.nfresh; i++, held++)
+		hold(b.fresh + i * sizeclass_size(cls), cls);
+	ck_assert_uint_eq(held, n);
+}
+
+static void
+step_take(void)
+{
+	unsigned cls = rng_below(&rng, 4) ? random_class(CLASS_LARGE, CLASS_END)
+					  : random_class(CLASS_TINY, CLASS_END);
+	bool zeroed = true;
+	void *p;
+
+	if (block_count == BLOCKS_MAX || (cls >= CLASS_LARGE && live_bytes > 64 * MIB))
+		return;
+	p = backend_take(&arena, cls, &zeroed);
+	ck_assert_ptr_nonnull(p);
+	if (zeroed)
+		ck_assert_msg(bytes_check(p, 0, sizeclass_size(cls)) == sizeclass_size(cls),
+			"seed %" PRIu64 ": block %p of class %u is not zero", unit_seed, p, cls);
+	hold(p, cls);
+}
+
+static void
+step_return(void)
+{
+	size_t n = 1 + rng_below(&rng, block_count);
+	void *list = NULL;
+
+	for (n = n > 200 ? 200 : n; n > 0; n--)
+		list = unhold(rng_below(&rng, block_count), list);
+	ck_assert_ptr_null(backend_return(&arena, list, os_now_ms()));
+}
+
+static void
+step_age(void)
+{
+	uint32_t now_ms = os_now_ms() + (uint32_t)rng_below(&rng, 200);
+
+	backend_arena_age(&arena, now_ms, (uint32_t)rng_below(&rng, 2) * 100);
+	if (rng_below(&rng, 2))
+		backend_age(now_ms, 0, 0, 0);
+}
+
+START_TEST(test_random)
+{
+	start();
+	rng = unit_rng(0);
+	for (int i = 0; i < STEPS; i++) {
+		size_t kind = rng_below(&rng, 100);
+
+		if (kind < 30)
+			step_refill();
+		else if (kind < 60)
+			step_take();
+		else if (kind < 97 && block_count)
+			step_return();
+		else
+			step_age();
+		if (i % 100 == 0)
+			check_all();
+	}
+	while (block_count)
+		ck_assert_ptr_null(
+			backend_return(&arena, unhold(block_count - 1, NULL), os_now_ms()));
+	check_all();
+	/* Empty slabs die; nothing of them is left in use. */
+	ck_assert_uint_eq(backend_totals().used, 0);
+}
+END_TEST
+
+/* Every class alone: full slabs, in both orders back. */
+START_TEST(test_each_class)
+{
+	size_t per_slab = sizeclass_table[_i].capacity;
+	bool zeroed;
+
+	start();
+	for (int round = 0; round < 4; round++) {
+		for (size_t i = 0; i < 2 * per_slab; i++)
+			hold(backend_take(&arena, (unsigned)_i, &zeroed), (unsigned)_i);
+		check_all();
+		ck_assert_uint_eq(
+			backend_totals().used, 2 * sizeclass_table[_i].npages * PAGE_BYTES);
+		ck_assert(backend_dry(&arena, (unsigned)_i));
+		while (block_count)
+			backend_return(&arena, unhold(round % 2 ? 0 : block_count - 1, NULL), 0);
+		check_all();
+		ck_assert_uint_eq(backend_totals().used, 0);
+	}
+}
+END_TEST
+
+/* A list stops at the first block that is another arena's. */
+START_TEST(test_other_arena)
+{
+	static struct backend_arena other;
+	void *a, *b, *c;
+	unsigned cls;
+	bool zeroed;
+
+	start();
+	backend_arena_init(&other, ARENA + 1);
+	a = backend_take(&arena, 4, &zeroed);
+	b = backend_take(&other, 4, &zeroed);
+	c = backend_take(&arena, 4, &zeroed);
+	link_set(c, NULL);
+	link_set(b, c);
+	link_set(a, b);
+	ck_assert_ptr_eq(backend_return(&arena, a, 0), b);
+	ck_assert_uint_eq(backend_owner(b, &cls), ARENA + 1);
+	ck_assert_ptr_eq(backend_return(&other, b, 0), c);
+	ck_assert_ptr_null(backend_return(&arena, c, 0));
+	ck_assert_uint_eq(backend_totals().used, 0);
+}
+END_TEST
+
+/* --- wrong frees ------------------------------------------------------------------------------ */
+
+static const size_t tier_sizes[] = {16, 64, 112, 1024, 1152, 5120, 32768, 65536, 131072, 1048576};
+
+struct misuse {
+	unsigned cls;
+	size_t offset;
+	bool twice;
+};
+
+/* Returns a block's address plus an offset; neighbours keep its slab alive. */
+static void
+misuse(void *arg)
+{
+	const struct misuse *m = arg;
+	char *p[3];
+	bool zeroed;
+
+	start();
+	for (int i = 0; i < 3; i++)
+		p[i] = backend_take(&arena, m->cls, &zeroed);
+	for (int i = 0; i < 1 + m->twice; i++) {
+		if (!m->offset)
+			link_set(p[1], NULL);
+		backend_return(&arena, p[1] + m->offset, 0);
+	}
+}
+
+START_TEST(test_misuse)
+{
+	struct misuse m = {sizeclass_of(tier_sizes[_i]), 0, true};
+	static const size_t offsets[] = {1, 8, 16, 24, 512};
+	char message[512];
+
+	/* At least two blocks to a slab, or it is gone by then, and with it its page's kind. */
+	expect_abort(misuse, &m, sizeclass_table[m.cls].capacity > 1 ? "double free" : "no block");
+	m.twice = false;
+	for (size_t i = 0; i < LENGTH(offsets); i++) {
+		m.offset = offsets[i];
+		if (m.offset < sizeclass_size(m.cls))
+			expect_abort(misuse, &m, "not the start of a block");
+	}
+	m.offset = 0;
+	ck_assert_int_eq(run_child(misuse, &m, message, sizeof(message)), 0);
+}
+END_TEST
+
+/* Beyond what was ever handed out of the slab. */
+static void
+return_never_handed_out(void *arg)
+{
+	char *p;
+	bool zeroed;
+
+	start();
+	p = backend_take(&arena, *(unsigned *)arg, &zeroed);
+	p += sizeclass_size(*(unsigned *)arg);
+	backend_return(&arena, p, 0);
+}
+
+static void
+owner_of(void *arg)
+{
+	unsigned cls;
+
+	backend_owner(arg, &cls);
+}
+
+START_TEST(test_never_a_block)
+{
+	unsigned cls;
+	bool zeroed;
+	char *p;
+
+	for (size_t i = 0; i < LENGTH(tier_sizes); i++) {
+		cls = sizeclass_of(tier_sizes[i]);
+		if (sizeclass_table[cls].capacity > 1)
+			expect_abort(return_never_handed_out, &cls, "not the start of a block");
+	}
+	start();
+	expect_abort(owner_of, NULL, "not a block of this heap");
+	expect_abort(owner_of, &arena, "not a block of this heap");
+	p = backend_take(&arena, 4, &zeroed);
+	link_set(p, NULL);
+	backend_return(&arena, p, 0);
+	expect_abort(owner_of, p, "not a block of this heap");
+	ck_assert_uint_eq(backend_usable(&arena), 0);
+	ck_assert_uint_eq(backend_bin(&arena), 0);
+	p = backend_big_alloc(3 * MIB, 1, &zeroed);
+	ck_assert_uint_eq(backend_owner(p, &cls), BACKEND_NO_ARENA);
+	expect_abort(owner_of, p + 16, "not its start");
+	ck_assert(backend_big_free(p));
+	expect_abort(owner_of, p, "double free");
+}
+END_TEST
+
+/* A program that writes into a block it has freed: the link is looked at before it is followed. */
+static void
+follow_bad_link(void *arg)
+{
+	void *p[4];
+	bool zeroed;
+
+	start();
+	for (int i = 0; i < 4; i++)
+		p[i] = backend_take(&arena, 4, &zeroed);
+	for (int i = 0; i < 2; i++) {
+		link_set(p[i], NULL);
+		backend_return(&arena, p[i], 0);
+	}
+	link_set(p[1], arg);
+	backend_take(&arena, 4, &zeroed);
+}
+
+START_TEST(test_overwritten_link)
+{
+	expect_abort(follow_bad_link, &rng, "after it was freed");
+	expect_abort(follow_bad_link, (void *)0x4141414141414141u, "after it was freed");
+}
+END_TEST
+
+/* --- exhausted memory ------------------------------------------------------------------------- */
+
+START_TEST(test_exhausted)
+{
+	struct batch b = {0};
+	bool zeroed = true;
+
+	start();
+	os_fail_after(0, true);
+	for (unsigned cls = 1; cls < CLASS_END; cls++) {
+		if (cls < BIN_CLASSES)
+			ck_assert_uint_eq(backend_refill(&arena, cls, 10, 20, &b), 0);
+		ck_assert_ptr_null(backend_take(&arena, cls, &zeroed));
+		ck_assert(backend_dry(&arena, cls));
+	}
+	ck_assert_ptr_null(backend_big_alloc(2 * MIB, 1, &zeroed));
+	ck_assert_ptr_null(backend_big_alloc(1, MIB, &zeroed));
+	check_all();
+	os_fail_after(-1, false);
+	for (unsigned cls = 1; cls < CLASS_END; cls++)
+		hold(backend_take(&arena, cls, &zeroed), cls);
+	/* What is committed already is handed out without the system's help. */
+	os_fail_after(0, true);
+	for (unsigned cls = 1; cls < CLASS_END; cls++)
+		if (sizeclass_table[cls].capacity > 1)
+			hold(backend_take(&arena, cls, &zeroed), cls);
+	check_all();
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("backend");
+	TCase *tc = plain_tcase(suite, "backend", 120);
+
+	unit_begin("test_backend");
+	tcase_add_test(tc, test_random);
+	tcase_add_loop_test(tc, test_each_class, 1, CLASS_END);
+	tcase_add_test(tc, test_other_arena);
+	tcase_add_loop_test(tc, test_misuse, 0, (int)LENGTH(tier_sizes));
+	tcase_add_test(tc, test_never_a_block);
+	tcase_add_test(tc, test_overwritten_link);
+	tcase_add_test(tc, test_exhausted);
+	return run_suite(suite);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/test_config.c - base/config: every setting from the environment, and what is said of
+ * those that are wrong. */
+#include "base/config.h"
+
+#include <ctype.h>
+
+#include "tests/unit/unit.h"
+
+static size_t
+field(const struct config_setting *s)
+{
+	return *(const size_t *)((const char *)&hak_config + s->offset);
+}
+
+/* "HAKMEM_ARENAS=" and then the value. */
+static void
+spell(char *entry, size_t size, const struct config_setting *s, const char *value)
+{
+	size_t n = 0;
+
+	for (const char *c = s->variable; *c && n + 1 < size; c++)
+		entry[n++] = (char)toupper((unsigned char)*c);
+	snprintf(entry + n, size - n, "=%s", value);
+}
+
+/* Loads an environment of this one entry; what is said of it goes to `message`. */
+static void
+load_one(char *entry, char *message, size_t size)
+{
+	char *environment[] = {entry, NULL};
+	struct capture c = capture_begin();
+
+	config_load(environment);
+	capture_end(&c, message, size);
+}
+
+START_TEST(test_defaults)
+{
+	for (size_t i = 0; i < config_setting_count; i++) {
+		const struct config_setting *s = &config_settings[i];
+
+		ck_assert_msg(field(s) == s->standard, "%s", s->variable);
+		ck_assert_uint_le(s->least, s->standard);
+		ck_assert_uint_le(s->standard, s->most);
+		ck_assert_int_eq(strncmp(s->variable, "HAKMEM_", 7), 0);
+		ck_assert(*s->unit && *s->doc);
+	}
+	ck_assert_uint_eq(config_setting_count * sizeof(size_t), sizeof(struct config));
+}
+END_TEST
+
+/* The setting alone changes, and nothing is said. */
+static void
+check_accepted(const struct config_setting *s, size_t value)
+{
+	struct config before = hak_config;
+	char entry[128], message[512], number[32];
+
+	snprintf(number, sizeof(number), "%zu", value);
+	spell(entry, sizeof(entry), s, number);
+	load_one(entry, message, sizeof(message));
+	ck_assert_msg(field(s) == value, "%s gave %zu", entry, field(s));
+	ck_assert_str_eq(message, "");
+	*(size_t *)((char *)&before + s->offset) = value;
+	ck_assert_msg(
+		memcmp(&before, &hak_config, sizeof(before)) == 0, "%s changed others", entry);
+}
+
+START_TEST(test_accepted)
+{
+	const struct config_setting *s = &config_settings[_i];
+	uint64_t rng = unit_rng((uint64_t)_i);
+
+	check_accepted(s, s->least);
+	check_accepted(s, s->most);
+	check_accepted(s, s->standard);
+	for (int i = 0; i < 100; i++)
+		check_accepted(s, s->least + rng_below(&rng, s->most - s->least + 1));
+}
+END_TEST
+
+/* One line names the entry, and the value stays. */
+static void
+check_refused(char *entry)
+{
+	struct config before = hak_config;
+	char message[512];
+	char *newline;
+
+	load_one(entry, message, sizeof(message));
+	newline = strchr(message, '\n');
+	ck_assert_msg(memcmp(&before, &hak_config, sizeof(before)) == 0, "%s was taken", entry);
+	ck_assert_msg(strncmp(message, "hakmem: ", 8) == 0, "%s: '%s'", entry, message);
+	ck_assert_msg(strstr(message, entry) != NULL, "%s: '%s'", entry, message);
+	ck_assert_msg(newline && newline[1] == '\0', "%s: not one line: '%s'", entry, message);
+}
+
+static void
+check_refused_value(const struct config_setting *s, const char *value)
+{
+	char entry[128];
+
+	spell(entry, sizeof(entry), s, value);
+	check_refused(entry);
+}
+
+START_TEST(test_bad_numbers)
+{
+	static const char *const values[] = {"", " ", "-1", "+1", "1 ", " 1", "0x10", "1k", "1.5",
+		"one", "1,000", "18446744073709551616", "99999999999999999999999999",
+		"9223372036854775807", "1\t"};
+
+	for (size_t i = 0; i < LENGTH(values); i++)
+		check_refused_value(&config_settings[_i], values[i]);
+}
+END_TEST
+
+START_TEST(test_out_of_range)
+{
+	const struct config_setting *s = &config_settings[_i];
+	char number[32];
+
+	/* A value of its own, so that a refusal that fell back on the default would show. */
+	check_accepted(s, s->most);
+	snprintf(number, sizeof(number), "%zu", s->most + 1);
+	check_refused_value(s, number);
+	if (s->least > 0) {
+		snprintf(number, sizeof(number), "%zu", s->least - 1);
+		check_refused_value(s, number);
+	}
+}
+END_TEST
+
+START_TEST(test_misspelt)
+{
+	char *entries[] = {"HAKMEM_ARENA=1", "HAKMEM_ARENASS=1", "HAKMEM_arenas=1", "HAKMEM_=1",
+		"HAKMEM_Cold=1", "HAKMEM_X=", "HAKMEM_STATS_=1", "HAKMEM_WARM =1"};
+
+	for (size_t i = 0; i < LENGTH(entries); i++)
+		check_refused(entries[i]);
+}
+END_TEST
+
+/* Of an environment's other entries nothing is said. */
+START_TEST(test_others)
+{
+	char *environment[] = {"PATH=/bin", "HAKMEM", "HAKMEM_COLD", "HAKME_COLD=1",
+		"hakmem_cold=1", "XHAKMEM_COLD=1", "HAKMEM_TEST_SEED=abc", "", "=",
+		"HAKMEM_KEEP=77", "HAKMEM_KEEP=78", NULL};
+	struct config before = hak_config;
+	char message[512];
+	struct capture c = capture_begin();
+
+	config_load(NULL);
+	config_load(environment);
+	capture_end(&c, message, sizeof(message));
+	ck_assert_str_eq(message, "");
+	/* Where a variable is there twice, the later one holds. */
+	before.keep = 78;
+	ck_assert_int_eq(memcmp(&before, &hak_config, sizeof(before)), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *tc = plain_tcase(suite, "config", 30);
+	int n = (int)config_setting_count;
+
+	unit_begin("test_config");
+	tcase_add_test(tc, test_defaults);
+	tcase_add_loop_test(tc, test_accepted, 0, n);
+	tcase_add_loop_test(tc, test_bad_numbers, 0, n);
+	tcase_add_loop_test(tc, test_out_of_range, 0, n);
+	tcase_add_test(tc, test_misspelt);
+	tcase_add_test(tc, test_others);
+	return run_suite(suite);
+}

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+# tests/unit/unit-tests.mk - the tests of the internals, by module. The top Makefile.am includes this
+# after it has set check_PROGRAMS and TESTS.
+#
+# They are linked with the convenience library of what lies below the front-ends, built for testing,
+# or, where a front-end is needed, with one of each front-end. Check keeps the C library's malloc.
+
+unit_tests = \
+	test_assert test_config test_lock test_sizeclass test_pages test_pagemap test_backend \
+	test_big test_arena test_emergency
+unit_frontend_tests = \
+	test_faults_tls_hakmem test_faults_lock_hakmem \
+	test_inject_tls_hakmem test_inject_lock_hakmem
+check_PROGRAMS += $(unit_tests) $(unit_frontend_tests)
+TESTS += $(unit_tests) $(unit_frontend_tests)
+
+unit_cppflags = $(AM_CPPFLAGS) -DHAK_TESTING
+unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
+unit_ldadd = libtesting_hakmem.la $(CHECK_LIBS) -lpthread
+unit_ldadd_tls = libcore_tls_hakmem.la $(CHECK_LIBS) -lpthread
+unit_ldadd_lock = libcore_lock_hakmem.la $(CHECK_LIBS) -lpthread
+unit_headers = tests/unit/unit.h tests/check_main.h tests/pattern.h
+
+test_assert_SOURCES = tests/unit/test_assert.c $(unit_headers)
+test_assert_CPPFLAGS = $(unit_cppflags)
+test_assert_CFLAGS = $(unit_cflags)
+test_assert_LDADD = $(unit_ldadd)
+
+test_config_SOURCES = tests/unit/test_config.c $(unit_headers)
+test_config_CPPFLAGS = $(unit_cppflags)
+test_config_CFLAGS = $(unit_cflags)
+test_config_LDADD = $(unit_ldadd)
+
+test_lock_SOURCES = tests/unit/test_lock.c $(unit_headers)
+test_lock_CPPFLAGS = $(unit_cppflags)
+test_lock_CFLAGS = $(unit_cflags)
+test_lock_LDADD = $(unit_ldadd)
+
+test_sizeclass_SOURCES = tests/unit/test_sizeclass.c $(unit_headers)
+test_sizeclass_CPPFLAGS = $(unit_cppflags)
+test_sizeclass_CFLAGS = $(unit_cflags)
+test_sizeclass_LDADD = $(unit_ldadd)
+
+test_pages_SOURCES = tests/unit/test_pages.c $(unit_headers)
+test_pages_CPPFLAGS = $(unit_cppflags)
+test_pages_CFLAGS = $(unit_cflags)
+test_pages_LDADD = $(unit_ldadd)
+
+test_pagemap_SOURCES = tests/unit/test_pagemap.c $(unit_headers)
+test_pagemap_CPPFLAGS = $(unit_cppflags)
+test_pagemap_CFLAGS = $(unit_cflags)
+test_pagemap_LDADD = $(unit_ldadd)
+
+test_backend_SOURCES = tests/unit/test_backend.c $(unit_headers)
+test_backend_CPPFLAGS = $(unit_cppflags)
+test_backend_CFLAGS = $(unit_cflags)
+test_backend_LDADD = $(unit_ldadd)
+
+test_big_SOURCES = tests/unit/test_big.c $(unit_headers)
+test_big_CPPFLAGS = $(unit_cppflags)
+test_big_CFLAGS = $(unit_cflags)
+test_big_LDADD = $(unit_ldadd)
+
+test_arena_SOURCES = tests/unit/test_arena.c $(unit_headers)
+test_arena_CPPFLAGS = $(unit_cppflags)
+test_arena_CFLAGS = $(unit_cflags)
+test_arena_LDADD = $(unit_ldadd)
+
+test_emergency_SOURCES = tests/unit/test_emergency.c $(unit_headers)
+test_emergency_CPPFLAGS = $(unit_cppflags)
+test_emergency_CFLAGS = $(unit_cflags)
+test_emergency_LDADD = $(unit_ldadd)
+
+test_faults_tls_hakmem_SOURCES = tests/unit/test_faults.c $(unit_headers)
+test_faults_tls_hakmem_CPPFLAGS = $(unit_cppflags)
+test_faults_tls_hakmem_CFLAGS = $(unit_cflags)
+test_faults_tls_hakmem_LDADD = $(unit_ldadd_tls)
+
+test_faults_lock_hakmem_SOURCES = tests/unit/test_faults.c $(unit_headers)
+test_faults_lock_hakmem_CPPFLAGS = $(unit_cppflags)
+test_faults_lock_hakmem_CFLAGS = $(unit_cflags)
+test_faults_lock_hakmem_LDADD = $(unit_ldadd_lock)
+
+test_inject_tls_hakmem_SOURCES = tests/unit/test_inject.c $(unit_headers)
+test_inject_tls_hakmem_CPPFLAGS = $(unit_cppflags)
+test_inject_tls_hakmem_CFLAGS = $(unit_cflags)
+test_inject_tls_hakmem_LDADD = $(unit_ldadd_tls)
+
+test_inject_lock_hakmem_SOURCES = tests/unit/test_inject.c $(unit_headers)
+test_inject_lock_hakmem_CPPFLAGS = $(unit_cppflags)
+test_inject_lock_hakmem_CFLAGS = $(unit_cflags)
+test_inject_lock_hakmem_LDADD = $(unit_ldadd_lock)
