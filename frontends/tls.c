@@ -15,15 +15,15 @@
 #include "frontends/slow.h"
 
 /* A full magazine holds about this many bytes, and no more blocks than the second figure. */
-#define MAGAZINE_BYTES 16384
+#define MAGAZINE_BYTES 32768
 #define MAGAZINE_MOST 256
 /* A bin starts with magazines of this many bytes, at least one block, at most so many. */
 #define MAGAZINE_FIRST_BYTES 512
 #define MAGAZINE_FIRST 16
 /* By how much all magazines of a process's caches together may have grown, and the bounds of one
  * cache's share. */
-#define BUDGET_TOTAL ((int64_t)8 << 20)
-#define BUDGET_MOST ((int64_t)1 << 20)
+#define BUDGET_TOTAL ((int64_t)32 << 20)
+#define BUDGET_MOST ((int64_t)2 << 20)
 #define BUDGET_LEAST ((int64_t)64 << 10)
 /* After a thread has freed this much without a refill, its next malloc looks at the clock. */
 #define FREED_BYTES 65536
