@@ -17,8 +17,10 @@
  * second figure give theirs up: a program that goes over to other sizes grows by little. */
 #define DEPOT_KEEP ((size_t)1 << 20)
 #define DEPOT_IDLE_MS 20
-/* Contended acquisitions since the last doubling that bring the next. */
-#define CONTENTION_STEP 64
+/* So many contended acquisitions within so many ms bring the next doubling. Less than that costs
+ * little, and more arenas cost affinity: a thread's blocks come back from where other CPUs' do. */
+#define CONTENTION_STEP 256
+#define CONTENTION_MS 8
 
 struct arenas hak_arenas;
 
@@ -82,7 +84,13 @@ static HAK_COLD void
 contended(void)
 {
 	size_t n = atomic_fetch_add_explicit(&hak_arenas.contended, 1, memory_order_relaxed) + 1;
-	if (n % CONTENTION_STEP == 0)
+
+	if (n % CONTENTION_STEP != 0)
+		return;
+	uint32_t now_ms = os_now_ms();
+	uint32_t before_ms =
+		atomic_exchange_explicit(&hak_arenas.contended_ms, now_ms, memory_order_relaxed);
+	if (now_ms - before_ms <= CONTENTION_MS)
 		arenas_grow();
 }
 

@@ -22,6 +22,7 @@ struct arenas {
 	_Atomic unsigned active; /* a power of two; release, with the arenas that it counts */
 	_Atomic unsigned limit;
 	_Atomic size_t contended;
+	_Atomic uint32_t contended_ms; /* when so many had been counted again */
 	/* By class: bit i is arena i, set when it has free blocks, in its depot or its slabs. A
 	 * hint. */
 	_Atomic uint64_t nonempty[BIN_CLASSES];
