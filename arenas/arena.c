@@ -180,17 +180,23 @@ struct demand {
 	uint32_t now_ms;
 };
 
-/* A magazine from the arena's depot, else blocks from its slabs into b; arena lock. False when
- * there are none; `birth` allows a new slab. */
+/* A magazine that this CPU filled, else blocks from the arena's slabs into b, else a magazine that
+ * another CPU filled, whose caches hold its blocks; arena lock. False when there are none; `birth`
+ * allows a new slab. */
 static bool
-take_blocks(
-	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
+take_blocks(struct arena *a, const struct demand *d, bool birth, struct magazine *m,
+	struct batch *b)
 {
-	*m = depot_pop(&a->depots[d->cls], os_cpu(), d->now_ms);
-	if (m->head)
-		a->depot_bytes -= m->count * sizeclass_size(d->cls);
-	else if (birth || !backend_dry(&a->backend, d->cls))
+	struct depot *depot = &a->depots[d->cls];
+
+	*m = depot_pop_own(depot, os_cpu(), d->now_ms);
+	if (!m->head && !backend_dry(&a->backend, d->cls))
 		backend_refill(&a->backend, d->cls, d->want, d->most, b);
+	if (!m->head && b->count == 0)
+		*m = depot_pop(depot, d->now_ms);
+	if (!m->head && b->count == 0 && birth)
+		backend_refill(&a->backend, d->cls, d->want, d->most, b);
+	a->depot_bytes -= m->count * sizeclass_size(d->cls);
 	note_room(a, d->cls);
 	return m->head || b->count > 0;
 }

@@ -53,21 +53,29 @@ depot_below(const void *head, uint32_t *count)
 	return (void *)(uintptr_t)(word & (((uint64_t)1 << DEPOT_COUNT_SHIFT) - 1));
 }
 
-/* An empty magazine when the depot is. */
+/* A magazine from the CPU's own stack; an empty one when that is. */
 HAK_INLINE struct magazine
-depot_pop(struct depot *d, unsigned cpu, uint32_t now_ms)
+depot_pop_own(struct depot *d, unsigned cpu, uint32_t now_ms)
 {
-	struct magazine m = {NULL, 0};
+	void **top = &d->tops[cpu % DEPOT_WAYS];
+	struct magazine m = {*top, 0};
 
-	for (unsigned i = 0; i < DEPOT_WAYS && !m.head && d->blocks > 0; i++) {
-		void **top = &d->tops[(cpu + i) % DEPOT_WAYS];
-		m.head = *top;
-		if (!m.head)
-			continue;
+	if (m.head) {
 		*top = depot_below(m.head, &m.count);
 		d->blocks -= m.count;
 		d->used_ms = now_ms;
 	}
+	return m;
+}
+
+/* A magazine from any stack; an empty one when the depot is. */
+HAK_INLINE struct magazine
+depot_pop(struct depot *d, uint32_t now_ms)
+{
+	struct magazine m = {NULL, 0};
+
+	for (unsigned cpu = 0; cpu < DEPOT_WAYS && !m.head && d->blocks > 0; cpu++)
+		m = depot_pop_own(d, cpu, now_ms);
 	return m;
 }
 

@@ -22,7 +22,7 @@ idle_blocks(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 
 	if (!d->blocks || !idle_for(now_ms, d->used_ms, cold_ms))
 		return NULL;
-	for (struct magazine m; (m = depot_pop(d, 0, now_ms)).head;) {
+	for (struct magazine m; (m = depot_pop(d, now_ms)).head;) {
 		void *tail = m.head;
 		for (uint32_t n = 1; n < m.count; n++)
 			tail = *(void **)tail;
