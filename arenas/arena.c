@@ -184,8 +184,8 @@ struct demand {
  * another CPU filled, whose caches hold its blocks; arena lock. False when there are none; `birth`
  * allows a new slab. */
 static bool
-take_blocks(struct arena *a, const struct demand *d, bool birth, struct magazine *m,
-	struct batch *b)
+take_blocks(
+	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
 {
 	struct depot *depot = &a->depots[d->cls];
 

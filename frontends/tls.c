@@ -23,7 +23,7 @@
 /* By how much all magazines of a process's caches together may have grown, and the bounds of one
  * cache's share. */
 #define BUDGET_TOTAL ((int64_t)32 << 20)
-#define BUDGET_MOST ((int64_t)2 << 20)
+#define BUDGET_MOST ((int64_t)4 << 20)
 #define BUDGET_LEAST ((int64_t)64 << 10)
 /* After a thread has freed this much without a refill, its next malloc looks at the clock. */
 #define FREED_BYTES 65536
