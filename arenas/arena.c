@@ -79,9 +79,8 @@ arenas_grow(void)
 	lock_release(&growth_lock);
 }
 
-/* Counts contention, which brings more arenas. */
-static HAK_COLD void
-contended(void)
+void
+arena_note_contention(void)
 {
 	size_t n = atomic_fetch_add_explicit(&hak_arenas.contended, 1, memory_order_relaxed) + 1;
 
@@ -99,7 +98,7 @@ try_arena(struct arena *a)
 {
 	if (HAK_LIKELY(lock_try(&a->lock)))
 		return true;
-	contended();
+	arena_note_contention();
 	return false;
 }
 

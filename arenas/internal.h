@@ -38,6 +38,9 @@ arena_at(unsigned i)
 
 /* lock_acquire, counting contention, which makes the number of arenas grow. */
 bool arena_lock(struct arena *a) __attribute__((warn_unused_result));
+/* Counts an acquisition that met a held lock; when they come often, the arenas double. No lock
+ * held. */
+void arena_note_contention(void) HAK_NOINLINE;
 /* Gives the blocks of depots that have been idle for least_ms back to their slabs; no lock held. */
 void arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms);
 

@@ -36,6 +36,8 @@ idle_for(uint32_t now_ms, uint32_t since_ms, uint32_t least)
 	return least == 0 || (int32_t)(now_ms - since_ms) >= (int32_t)least;
 }
 
+/* The signals that this thread blocks, bit n - 1 for signal n. */
+uint64_t os_signal_mask(void);
 /* The CPU that this thread was on a moment ago; a hint. */
 unsigned os_cpu(void);
 /* CPUs that this process may use: its affinity mask; at least 1. */

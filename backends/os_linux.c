@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -166,6 +167,17 @@ os_now_ms(void)
 		now = (struct timespec){0, 0};
 	errno = saved;
 	return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+}
+
+uint64_t
+os_signal_mask(void)
+{
+	uint64_t mask = 0;
+	int saved = errno;
+
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof(mask));
+	errno = saved;
+	return mask;
 }
 
 unsigned

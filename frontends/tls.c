@@ -56,33 +56,26 @@ static _Atomic bool all_disarmed;
 
 /* --- entering and leaving the slow path ------------------------------------------------------ */
 
-/* True where no fast path of this thread can be under way on its cache, below a signal handler: the
- * last slow path left free's pointer at the empty cache (leave), and so all since have missed. */
-static bool
+static void
 enter(void)
 {
-	bool quiet = RELAXED(hak_tls.free) == &hak_empty_cache;
-
 	hak_tls.busy = true;
 	RELAXED_SET(hak_tls.alloc, &hak_empty_cache);
 	RELAXED_SET(hak_tls.free, &hak_empty_cache);
 	HAK_SIGNAL_FENCE();
-	return quiet;
 }
 
-/* `armed`: the next malloc may hit; else it misses once, and looks at the clock. Where idle bins
- * are to be flushed malloc and free both miss once. */
+/* `armed`: the next malloc may hit; else it misses once, and looks at the clock. */
 static void
 leave(struct cache *c, bool armed)
 {
 	HAK_SIGNAL_FENCE();
-	if (!c->age_wanted) {
-		RELAXED_SET(hak_tls.free, c);
-		if (armed)
-			RELAXED_SET(hak_tls.alloc, c);
+	RELAXED_SET(hak_tls.free, c);
+	if (armed) {
+		RELAXED_SET(hak_tls.alloc, c);
+		if (RELAXED(all_disarmed))
+			RELAXED_SET(all_disarmed, false);
 	}
-	if (armed && RELAXED(all_disarmed))
-		RELAXED_SET(all_disarmed, false);
 	hak_tls.busy = false;
 }
 
@@ -199,19 +192,16 @@ age_cache(struct cache *c, uint32_t now_ms)
 	}
 }
 
-/* Looks at the clock. A bin is flushed only when no fast path can be in the middle of it: this may
- * be a signal handler's call. If one can, the work waits for the next slow path, which comes soon.
- */
+/* Looks at the clock. This may be a signal handler's call that interrupted a fast path, and then no
+ * bin may be flushed: a handler runs with its signal blocked, so the mask tells, as long as it is
+ * empty or what it was when the cache was born. */
 static void
-tick(struct cache *c, uint32_t now_ms, bool quiet)
+tick(struct cache *c, uint32_t now_ms)
 {
-	c->age_wanted = false;
 	if (now_ms - c->aged_ms >= CACHE_AGE_MS) {
-		if (!quiet) {
-			c->age_wanted = true;
-			return;
-		}
-		age_cache(c, now_ms);
+		uint64_t mask = os_signal_mask();
+		if (mask == 0 || mask == c->signal_mask)
+			age_cache(c, now_ms);
 	}
 	arena_tick(now_ms);
 }
@@ -244,6 +234,7 @@ cache_create(void)
 		RELAXED_SET(c->budget, budget_share());
 		c->owner = &hak_tls;
 		c->aged_ms = os_now_ms();
+		c->signal_mask = os_signal_mask();
 		c->prev = NULL;
 		c->next = caches.live;
 		if (caches.live)
@@ -307,13 +298,12 @@ frontend_init(void)
 /* This thread's cache, born now if need be; NULL where the thread has to do without. On success
  * the caller is in the slow path (enter). */
 static struct cache *
-cache_enter(bool *quiet)
+cache_enter(void)
 {
 	struct cache *c = hak_tls.own;
 
-	*quiet = false;
 	if (HAK_LIKELY(c != NULL)) {
-		*quiet = enter();
+		enter();
 		return c;
 	}
 	if (hak_tls.dead)
@@ -414,19 +404,18 @@ void *
 frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
 	struct cache *c;
-	bool quiet;
 	void *p;
 
 	if (zeroed)
 		*zeroed = false;
 	if (size == 0)
 		size = 1;
-	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter(&quiet)))
+	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter()))
 		return alloc_uncached(size, align, site, zeroed);
 	uint32_t now_ms = os_now_ms();
 	RELAXED_SET(c->slow_allocs, RELAXED(c->slow_allocs) + 1);
 	HAK_INJECT(INJECT_SLOW_ALLOC);
-	tick(c, now_ms, quiet);
+	tick(c, now_ms);
 	if (past_bins(size, align, zeroed))
 		p = slow_alloc_large(size, align, site, zeroed);
 	else
@@ -511,11 +500,10 @@ void
 tls_free_slow(void *p)
 {
 	struct cache *c;
-	bool quiet;
 
 	if (!p)
 		return;
-	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter(&quiet))) {
+	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter())) {
 		free_uncached(p);
 		return;
 	}
@@ -532,7 +520,7 @@ tls_free_slow(void *p)
 		c->freed_bytes += FREED_BYTES;
 		slow_free(p);
 	}
-	tick(c, now_ms, quiet);
+	tick(c, now_ms);
 	leave(c, c->freed_bytes < FREED_BYTES);
 }
 

@@ -45,8 +45,8 @@ struct cache {
 	_Atomic size_t slow_allocs, slow_frees;
 	_Atomic int64_t budget; /* bytes by which magazines may still grow */
 	uint32_t aged_ms;
-	bool age_wanted;    /* idle bins are to be flushed once no fast path can be under way */
-	size_t freed_bytes; /* drained, and freed past the bins, since the last refill */
+	uint64_t signal_mask; /* at birth */
+	size_t freed_bytes;   /* drained, and freed past the bins, since the last refill */
 };
 
 struct tls {

@@ -74,6 +74,14 @@ contend(unsigned n)
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 
+/* Enough contention in a short time for one doubling. */
+static void
+press(void)
+{
+	for (unsigned i = 0; i < 256; i++)
+		arena_note_contention();
+}
+
 static void
 first_arena(void)
 {
@@ -88,7 +96,7 @@ grow_to(unsigned n)
 	first_arena();
 	for (int i = 0; arena_totals().arenas < n; i++) {
 		ck_assert_int_lt(i, 20);
-		contend(64);
+		press();
 	}
 	ck_assert_uint_eq(arena_totals().arenas, n);
 }
@@ -104,7 +112,7 @@ START_TEST(test_growth)
 	for (unsigned n = 2; n <= ARENAS; n *= 2)
 		grow_to(n);
 	/* The limit is the power of two below what was set. */
-	contend(256);
+	press();
 	ck_assert_uint_eq(arena_totals().arenas, ARENAS);
 	arena_audit();
 }
@@ -117,7 +125,7 @@ START_TEST(test_limits)
 	start(limits[_i][0]);
 	first_arena();
 	for (int i = 0; i < 8; i++)
-		contend(64);
+		press();
 	ck_assert_uint_eq(arena_totals().arenas, limits[_i][1]);
 }
 END_TEST
@@ -131,7 +139,7 @@ START_TEST(test_growth_without_memory)
 	ck_assert_ptr_nonnull(pages_meta_alloc(256 * KIB));
 	os_fail_after(0, true);
 	for (int i = 0; i < 8; i++)
-		contend(64);
+		press();
 	ck_assert_uint_lt(arena_totals().arenas, 64);
 	arena_audit();
 	os_fail_after(-1, false);
