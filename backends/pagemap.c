@@ -34,9 +34,6 @@ static struct region regions[MAX_REGIONS];
 static _Atomic unsigned region_count;
 static _Atomic bool limited;
 
-#define RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
-#define RELAXED_SET(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
-
 static void
 region_publish(struct region *r, char *base, struct slab *records, size_t npages)
 {

@@ -167,13 +167,6 @@ pagemap_slab(const void *p)
 /* True where p lies below a region's frontier. */
 bool pagemap_contains(const void *p);
 
-/* The record of page i of the run. */
-HAK_INLINE struct slab *
-slab_page(struct slab *s, size_t i)
-{
-	return s + i;
-}
-
 /* Writes the bin id of all pages of the run. Pages lock not needed: the caller owns the run. */
 void pagemap_set_bin(const struct slab *s, uint16_t bin);
 

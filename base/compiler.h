@@ -41,6 +41,10 @@
  * once and spend an instruction. */
 #define HAK_FORGET(variable) __asm__("" : "+r"(variable))
 
+/* An atomic's value where no other memory goes with it. */
+#define RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
+#define RELAXED_SET(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
+
 /* The program's address that called the entry point: what a site is made of. */
 #define HAK_SITE() ((uintptr_t)__builtin_return_address(0))
 

@@ -20,10 +20,6 @@
 #include "frontends/slow.h"
 #include "hakmem/hakmem.h"
 
-#ifdef HAK_OVERRIDE
-#define OVERRIDES(name) __attribute__((alias(#name), visibility("default"), nothrow, used))
-#endif
-
 /* Blocks whose contents are moved by copying are not shrunk below this part of their size. */
 #define KEEP_SHIFT 1
 

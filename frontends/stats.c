@@ -10,6 +10,7 @@
 #include "backends/pagemap.h"
 #include "base/assert.h"
 #include "base/config.h"
+#include "frontends/api.h"
 #include "frontends/frontend.h"
 #include "frontends/slow.h"
 #include "hakmem/hakmem.h"
@@ -199,8 +200,6 @@ hak_mallopt(int param, int value)
 /* --- the usual names ------------------------------------------------------------------------- */
 
 #ifdef HAK_OVERRIDE
-#define OVERRIDES(name) __attribute__((alias(#name), visibility("default"), nothrow, used))
-
 int malloc_trim(size_t pad) OVERRIDES(hak_malloc_trim);
 void malloc_stats(void) OVERRIDES(hak_malloc_stats);
 int mallopt(int param, int value) OVERRIDES(hak_mallopt);

@@ -30,9 +30,6 @@
 /* A cache looks at this interval for bins that have not been used for as long. */
 #define CACHE_AGE_MS 100
 
-#define RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
-#define RELAXED_SET(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
-
 /* All bins miss: no heads, no room. Only `room` is ever written, by free's subtraction, and every
  * thread sets it back; it is never above 0. */
 struct cache hak_empty_cache;
