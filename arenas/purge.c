@@ -58,6 +58,7 @@ age_arena(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
 	arena_age_depots(a, now_ms, cold_ms);
 	if (!arena_lock(a))
 		return;
+	HAK_AUDIT(backend_audit(&a->backend));
 	backend_arena_age(&a->backend, now_ms, cold_ms);
 	lock_release(&a->lock);
 }
