@@ -4,6 +4,7 @@
 
 #include "arenas/internal.h"
 #include "arenas/select.h"
+#include "arenas/sites.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "backends/pages.h"
@@ -41,41 +42,67 @@ arena_create(unsigned index)
 	return a;
 }
 
+/* Makes arenas up to `wanted` of them, a power of two; false when memory is exhausted. */
+static bool
+arenas_activate(unsigned wanted)
+{
+	unsigned i = 0;
+
+	while (i < wanted && (arena_at(i) || arena_create(i)))
+		i++;
+	if (i == wanted)
+		/* Release: the arenas are there before they are selected. */
+		atomic_store_explicit(&hak_arenas.active, wanted, memory_order_release);
+	return i == wanted;
+}
+
 void
 arena_init(void)
 {
-	size_t limit = CONFIG(arenas);
+	unsigned fixed = (unsigned)CONFIG(arenas);
 
-	if (limit == 0)
-		limit = (size_t)os_cpus() * 2;
-	arena_set_limit((unsigned)(limit > MAX_ARENAS ? MAX_ARENAS : limit));
-	atomic_store_explicit(&hak_arenas.active, 1, memory_order_relaxed);
+	/* 0, unknown: the CPUs are counted when the number is to grow, which most processes never
+	 * come to, and it takes as long as a tenth of the start of a small one. */
+	RELAXED_SET(hak_arenas.limit, 0);
+	if (fixed || CONFIG(selector) == SELECTOR_SINGLE)
+		arena_set_limit(fixed);
+	/* The first arena is made when it is needed. */
+	RELAXED_SET(hak_arenas.active, 1);
+	for (unsigned n = fixed ? arena_limit() : 1; n > 1 && !arenas_activate(n);)
+		n /= 2;
+	sites_init();
 }
 
 void
 arena_set_limit(unsigned limit)
 {
-	unsigned power = 1u << log2_floor(limit ? limit : 1);
+	limit = limit > MAX_ARENAS ? MAX_ARENAS : limit ? limit : 1;
+	/* More would only ever lend to the one that is selected. */
+	if (CONFIG(selector) == SELECTOR_SINGLE)
+		limit = 1;
+	RELAXED_SET(hak_arenas.limit, 1u << log2_floor(limit));
+}
 
-	atomic_store_explicit(
-		&hak_arenas.limit, power > MAX_ARENAS ? MAX_ARENAS : power, memory_order_relaxed);
+unsigned
+arena_limit(void)
+{
+	if (RELAXED(hak_arenas.limit) == 0)
+		arena_set_limit(os_cpus() * 2);
+	return RELAXED(hak_arenas.limit);
 }
 
 /* Doubles the number of active arenas. */
 static HAK_COLD void
 arenas_grow(void)
 {
+	/* May read files: before the lock. */
+	unsigned limit = arena_limit();
+
 	if (!lock_try(&growth_lock))
 		return;
-	unsigned active = atomic_load_explicit(&hak_arenas.active, memory_order_relaxed);
-	unsigned i = active;
-	if (active * 2 <= atomic_load_explicit(&hak_arenas.limit, memory_order_relaxed)) {
-		while (i < active * 2 && (arena_at(i) || arena_create(i)))
-			i++;
-		if (i == active * 2)
-			/* Release: the arenas are there before they are selected. */
-			atomic_store_explicit(&hak_arenas.active, i, memory_order_release);
-	}
+	unsigned twice = 2 * RELAXED(hak_arenas.active);
+	if (twice <= limit)
+		arenas_activate(twice);
 	lock_release(&growth_lock);
 }
 
@@ -93,29 +120,56 @@ arena_note_contention(void)
 		arenas_grow();
 }
 
+/* Takes the lock if it is free. */
+static bool
+try_quietly(struct arena *a)
+{
+	if (!lock_try(&a->lock))
+		return false;
+	a->counts.acquisitions++;
+	return true;
+}
+
+/* The same for the arena that was chosen: a held lock is contention. */
 static bool
 try_arena(struct arena *a)
 {
-	if (HAK_LIKELY(lock_try(&a->lock)))
+	if (HAK_LIKELY(try_quietly(a)))
 		return true;
+	atomic_fetch_add_explicit(&a->contended, 1, memory_order_relaxed);
 	arena_note_contention();
 	return false;
+}
+
+/* After a try that failed: waits. */
+static bool
+wait_arena(struct arena *a)
+{
+	uint64_t before_ns = CONFIG(stats) ? os_now_ns() : 0;
+
+	if (!lock_acquire(&a->lock))
+		return false;
+	a->counts.acquisitions++;
+	if (before_ns)
+		a->counts.wait_ns += os_now_ns() - before_ns;
+	return true;
 }
 
 bool
 arena_lock(struct arena *a)
 {
-	return try_arena(a) || lock_acquire(&a->lock);
+	return try_arena(a) || wait_arena(a);
 }
 
 /* The site's arena, created if it is the first; NULL when memory is exhausted. */
 static struct arena *
 arena_of_site(uintptr_t site)
 {
-	/* Acquire pairs with the release in arenas_grow. */
+	/* Acquire pairs with the release in arenas_activate. */
 	unsigned active = atomic_load_explicit(&hak_arenas.active, memory_order_acquire);
 	struct arena *a = arena_at(active == 1 ? 0 : select_arena(site, active));
 
+	sites_count(site);
 	if (HAK_LIKELY(a != NULL))
 		return a;
 	if (!lock_acquire(&growth_lock))
@@ -172,30 +226,43 @@ note_room(struct arena *a, unsigned cls)
 		atomic_fetch_and_explicit(&hak_arenas.nonempty[cls], ~bit, memory_order_relaxed);
 }
 
-/* How many blocks a refill is after. */
+/* How many blocks a refill is after, and the arena that was chosen for it. */
 struct demand {
+	const struct arena *chosen;
 	unsigned cls;
 	uint32_t want, most;
 	uint32_t now_ms;
 };
 
 /* A magazine that this CPU filled, else blocks from the arena's slabs into b, else a magazine that
- * another CPU filled, whose caches hold its blocks; arena lock. False when there are none; `birth`
- * allows a new slab. */
+ * another CPU filled, whose caches hold its blocks (for L2 and above before the slabs'); arena
+ * lock. False when there are none; `birth` allows a new slab. */
 static bool
 take_blocks(
 	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
 {
 	struct depot *depot = &a->depots[d->cls];
+	bool lent = a != d->chosen, foreign = false;
 
 	*m = depot_pop_own(depot, os_cpu(), d->now_ms);
+	if (!m->head && d->cls >= CLASS_MID) {
+		/* Of larger blocks fewer bytes are in another CPU's caches than fresh ones cost. */
+		*m = depot_pop(depot, d->now_ms);
+		foreign = m->head != NULL;
+	}
 	if (!m->head && !backend_dry(&a->backend, d->cls))
 		backend_refill(&a->backend, d->cls, d->want, d->most, b);
-	if (!m->head && b->count == 0)
+	if (!m->head && b->count == 0) {
 		*m = depot_pop(depot, d->now_ms);
+		foreign = true;
+	}
 	if (!m->head && b->count == 0 && birth)
 		backend_refill(&a->backend, d->cls, d->want, d->most, b);
 	a->depot_bytes -= m->count * sizeclass_size(d->cls);
+	a->counts.blocks += m->count + b->count;
+	a->counts.remote_magazines += m->head && (lent || foreign);
+	/* A magazine or blocks of slabs, never both. */
+	a->counts.remote_blocks += (lent || foreign) && m->head ? m->count : lent ? b->count : 0;
 	note_room(a, d->cls);
 	return m->head || b->count > 0;
 }
@@ -203,20 +270,19 @@ take_blocks(
 /* The same from another arena that has some, by a trylock each. `wait` waits for the last of them:
  * before new memory is mapped, since that is there to stay. */
 static bool
-borrow(const struct arena *not_this, const struct demand *d, bool wait, struct magazine *m,
-	struct batch *b)
+borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 {
 	uint64_t bits = atomic_load_explicit(&hak_arenas.nonempty[d->cls], memory_order_relaxed) &
-			~((uint64_t)1 << not_this->index);
+			~((uint64_t)1 << d->chosen->index);
 	bool got = false;
 
 	for (; bits && !got; bits &= bits - 1) {
 		struct arena *a = arena_at((unsigned)__builtin_ctzll(bits));
 		bool last = (bits & (bits - 1)) == 0;
-		if (!lock_try(&a->lock) && !(wait && last && lock_acquire(&a->lock)))
+		if (!try_quietly(a) && !(wait && last && wait_arena(a)))
 			continue;
 		got = take_blocks(a, d, false, m, b);
-		a->borrowed += got;
+		a->counts.borrowed += got;
 		lock_release(&a->lock);
 	}
 	return got;
@@ -242,8 +308,8 @@ map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct b
 struct magazine
 arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 {
-	const struct demand d = {cls, want, most, os_now_ms()};
 	struct arena *a = arena_of_site(site);
+	const struct demand d = {a, cls, want, most, os_now_ms()};
 	struct magazine m = {NULL, 0};
 	struct batch b;
 	bool got;
@@ -252,13 +318,13 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 	if (!a)
 		return m;
 	/* Another thread is in there, perhaps without a CPU: others may have what is wanted. */
-	if (!try_arena(a) && !borrow(a, &d, false, &m, &b) && !lock_acquire(&a->lock))
+	if (!try_arena(a) && !borrow(&d, false, &m, &b) && !wait_arena(a))
 		return m;
 	if (!m.head && b.count == 0) {
-		a->refills++;
+		a->counts.refills++;
 		got = take_blocks(a, &d, false, &m, &b);
 		lock_release(&a->lock);
-		if (!got && !borrow(a, &d, true, &m, &b) && !map_blocks(a, &d, &m, &b))
+		if (!got && !borrow(&d, true, &m, &b) && !map_blocks(a, &d, &m, &b))
 			return m;
 	}
 	HAK_INJECT(INJECT_REFILL);
@@ -276,10 +342,28 @@ lock_any(struct arena *a)
 		return a;
 	for (unsigned i = 1; i < active; i++) {
 		struct arena *other = arena_at((a->index + i) & (active - 1));
-		if (lock_try(&other->lock))
+		if (try_quietly(other))
 			return other;
 	}
-	return lock_acquire(&a->lock) ? a : NULL;
+	return wait_arena(a) ? a : NULL;
+}
+
+/* The first block of a magazine that waits in the arena's depot, so that what front-ends give there
+ * is used before fresh memory; NULL where none does. Arena lock. */
+static void *
+take_from_depot(struct arena *a, unsigned cls)
+{
+	struct depot *depot = &a->depots[cls];
+	uint32_t now_ms = depot->used_ms;
+	struct magazine m = depot_pop(depot, now_ms);
+
+	if (!m.head)
+		return NULL;
+	a->depot_bytes -= sizeclass_size(cls);
+	if (m.count > 1)
+		depot_push(
+			depot, os_cpu(), (struct magazine){*(void **)m.head, m.count - 1}, now_ms);
+	return m.head;
 }
 
 void *
@@ -291,7 +375,10 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 	a = a ? lock_any(a) : NULL;
 	if (!a)
 		return NULL;
-	void *p = backend_take(&a->backend, cls, zeroed);
+	a->counts.singles++;
+	void *p = cls < BIN_CLASSES && a->depots[cls].blocks ? take_from_depot(a, cls) : NULL;
+	if (!p)
+		p = backend_take(&a->backend, cls, zeroed);
 	if (cls < BIN_CLASSES)
 		note_room(a, cls);
 	lock_release(&a->lock);
@@ -314,7 +401,7 @@ arena_drain(unsigned cls, struct magazine m)
 		return false;
 	size_t bytes = m.count * sizeclass_size(cls);
 	bool fits = a->depot_bytes + bytes <= DEPOT_BYTES;
-	a->drains++;
+	a->counts.drains++;
 	if (fits) {
 		depot_push(&a->depots[cls], os_cpu(), m, now_ms);
 		a->depot_bytes += bytes;
@@ -373,12 +460,48 @@ arena_totals(void)
 		lock_acquire_wait(&a->lock);
 		t.depot_bytes += a->depot_bytes;
 		t.handed_out += backend_arena_live(&a->backend);
-		t.refills += a->refills;
-		t.drains += a->drains;
-		t.borrowed += a->borrowed;
+		t.refills += a->counts.refills;
+		t.drains += a->counts.drains;
+		t.borrowed += a->counts.borrowed;
 		lock_release(&a->lock);
 	}
 	return t;
+}
+
+/* The depots' blocks are out of their slabs, but nobody's. */
+static void
+depots_by_tier(const struct arena *a, struct backend_tiers *tiers)
+{
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		size_t bytes = a->depots[cls].blocks * sizeclass_size(cls);
+		enum tier tier = tier_of_class(cls);
+		/* A back-end that cannot tell its tiers has said 0. */
+		if (bytes > tiers->of[tier].active)
+			continue;
+		tiers->of[tier].active -= bytes;
+		tiers->of[tier].cached += bytes;
+	}
+}
+
+bool
+arena_report(unsigned index, struct arena_report *out, struct backend_tiers *tiers)
+{
+	struct arena *a = index < MAX_ARENAS ? arena_at(index) : NULL;
+	struct backend_tiers own = {0};
+
+	if (!a)
+		return false;
+	lock_acquire_wait(&a->lock);
+	*out = (struct arena_report){a->counts, RELAXED(a->contended), a->depot_bytes};
+	backend_arena_tiers(&a->backend, &own);
+	depots_by_tier(a, &own);
+	lock_release(&a->lock);
+	for (int i = 0; i < TIERS; i++) {
+		tiers->of[i].active += own.of[i].active;
+		tiers->of[i].cached += own.of[i].cached;
+		tiers->of[i].purged += own.of[i].purged;
+	}
+	return true;
 }
 
 void

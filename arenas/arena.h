@@ -3,7 +3,8 @@
  *
  * An arena is its back-end's slabs, a depot for each cached class, and a lock. There is one arena
  * until refills meet a held lock; the number then doubles, up to a limit from the CPUs the process
- * may use, so that a single-threaded program pays for one. Arenas are never destroyed.
+ * may use, so that a single-threaded program pays for one. HAKMEM_ARENAS fixes the number instead.
+ * Arenas are never destroyed.
  *
  * All functions are thread-safe and take the locks they need; the caller holds none. Those that can
  * fail do so only when memory is exhausted, or while a fork holds the locks (lock.h). */
@@ -23,6 +24,29 @@ struct arena_totals {
 	size_t refills, drains; /* numbers */
 	size_t contended;       /* lock acquisitions that met a held lock */
 	size_t borrowed;        /* refills from another arena */
+};
+
+/* What happened under one arena's lock; numbers unless said otherwise. A refill is the arena's
+ * where the selector chose it, and the lender's where that had nothing. */
+struct arena_counts {
+	uint64_t acquisitions; /* of the lock, by refills, drains, flushes, single blocks and ageing
+				*/
+	uint64_t wait_ns;      /* for the lock, measured only where HAKMEM_STATS asks for it */
+	uint64_t refills;      /* for which the arena was chosen, and its lock taken */
+	uint64_t drains;       /* magazines that came to its depots */
+	uint64_t borrowed;     /* refills of other arenas that were served from this one */
+	uint64_t singles;      /* blocks that bypassed the depots */
+	uint64_t blocks;       /* that refills got from this arena */
+	/* Of those, what was not where it is wanted: a magazine that was drained on another CPU
+	 * (by the depot's stacks: modulo DEPOT_WAYS), or anything for another arena's refill. */
+	uint64_t remote_magazines;
+	uint64_t remote_blocks;
+};
+
+struct arena_report {
+	struct arena_counts counts;
+	uint64_t contended; /* how often the chosen arena's lock was met held */
+	size_t depot_bytes;
 };
 
 /* Before anything else; under the startup lock. */
@@ -51,7 +75,10 @@ size_t arena_trim(size_t keep);
 void arena_reclaim(void);
 /* The most arenas that will be used; 1 to MAX_ARENAS. */
 void arena_set_limit(unsigned limit);
+unsigned arena_limit(void);
 struct arena_totals arena_totals(void);
+/* One arena's, and its bytes by tier added to *tiers; false where there is none with that index. */
+bool arena_report(unsigned index, struct arena_report *out, struct backend_tiers *tiers);
 void arena_audit(void);
 
 /* Fork handlers: all arenas' locks in order, then the back-end's. */

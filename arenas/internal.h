@@ -8,9 +8,10 @@
 
 struct arena {
 	struct lock lock;
-	unsigned index; /* fixed at birth */
+	unsigned index;           /* fixed at birth */
+	_Atomic size_t contended; /* any thread, when it has met the lock held */
 	/* All below: the lock. */
-	size_t refills, drains, borrowed;
+	struct arena_counts counts;
 	size_t depot_bytes; /* in all depots */
 	struct depot depots[BIN_CLASSES];
 	struct backend_arena backend;
@@ -20,7 +21,7 @@ struct arenas {
 	/* Filled once each (release), never emptied. */
 	struct arena *_Atomic all[MAX_ARENAS];
 	_Atomic unsigned active; /* a power of two; release, with the arenas that it counts */
-	_Atomic unsigned limit;
+	_Atomic unsigned limit;  /* a power of two; 0: not yet known */
 	_Atomic size_t contended;
 	_Atomic uint32_t contended_ms; /* when so many had been counted again */
 	/* By class: bit i is arena i, set when it has free blocks, in its depot or its slabs. A

@@ -63,6 +63,23 @@ struct backend_totals {
 	size_t big_cached; /* held by BigCache */
 };
 
+enum tier { TIER_TINY, TIER_MID, TIER_LARGE, TIER_BIG, TIERS };
+
+/* Bytes of blocks by tier. */
+struct backend_tiers {
+	struct {
+		size_t active; /* out of their slabs */
+		size_t cached; /* back in a slab, and may hold memory */
+		size_t purged; /* back in a slab, and their memory given back */
+	} of[TIERS];
+};
+
+HAK_INLINE enum tier
+tier_of_class(unsigned cls)
+{
+	return cls < CLASS_MID ? TIER_TINY : cls < CLASS_LARGE ? TIER_MID : TIER_LARGE;
+}
+
 struct backend_arena;
 
 /* Prepares the back-end; before any other operation. */
@@ -78,12 +95,14 @@ bool backend_dry(const struct backend_arena *a, unsigned cls);
 /* Takes blocks, linked through their first words, back into their slabs, up to the first that is
  * another arena's; returns what is left of the list. */
 void *backend_return(struct backend_arena *a, void *list, uint32_t now_ms);
-/* One block of any class. *zeroed tells whether it reads as zero. */
+/* One block of any class. *zeroed is true where the caller wants zeroes, which a back-end may heed
+ * or not, and is set to whether the block reads as zero. */
 void *backend_take(struct backend_arena *a, unsigned cls, bool *zeroed);
 /* The index of the arena whose lock backend_return needs for p; *cls gets the block's class. Aborts
  * with a line when p is the start of no block (as far as the slab's record can tell). */
 uint16_t backend_owner(const void *p, unsigned *cls);
-/* A run of its own, for sizes above LARGE_MAX and alignments that no class has. */
+/* A run of its own, for sizes above LARGE_MAX and alignments that no class has; *zeroed as above.
+ */
 void *backend_big_alloc(size_t size, size_t align, bool *zeroed);
 bool backend_big_free(void *p);
 /* The Big block resized in place or its pages moved; contents kept up to the smaller size. */
@@ -102,12 +121,19 @@ void backend_reclaim(void);
 struct backend_totals backend_totals(void);
 /* Bytes of the arena's blocks that its slabs have handed out; arena lock. */
 size_t backend_arena_live(const struct backend_arena *a);
+/* Adds what the arena's slabs hold, tier by tier, to *out; nothing to TIER_BIG. As far as the
+ * back-end can tell; arena lock. */
+void backend_arena_tiers(const struct backend_arena *a, struct backend_tiers *out);
 void backend_audit(struct backend_arena *a);
 void backend_fork_prepare(void);
 void backend_fork_parent(void);
 void backend_fork_child(void);
 
 /* The implementation that this build is bound to. */
+#if defined(HAK_BACKEND_JEMALLOC)
+#include "backends/jemalloc/jemalloc.h"
+#else
 #include "backends/hakmem/hakmem.h"
+#endif
 
 #endif

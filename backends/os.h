@@ -40,8 +40,29 @@ idle_for(uint32_t now_ms, uint32_t since_ms, uint32_t least)
 uint64_t os_signal_mask(void);
 /* The CPU that this thread was on a moment ago; a hint. */
 unsigned os_cpu(void);
-/* CPUs that this process may use: its affinity mask; at least 1. */
+/* CPUs that this process may use: those of its affinity mask, or fewer where the quota of a control
+ * group grants less; at least 1. Reads files. */
 unsigned os_cpus(void);
+/* Nanoseconds of a monotonic clock, for intervals. */
+uint64_t os_now_ns(void);
+/* Copies from an address that may be none of this process's; false where it cannot be read, or
+ * where the kernel refuses to tell. Any size and alignment. */
+bool os_read_own(void *to, const void *from, size_t size);
+
+struct os_faults {
+	uint64_t minor; /* page faults served without input (numbers) */
+	uint64_t major;
+};
+/* The page faults of this process so far. */
+struct os_faults os_faults(void);
+
+/* What has been asked of madvise by the functions above (os_purge, os_offer, os_huge). */
+struct os_advice {
+	size_t purges, purged_bytes;
+	size_t offers, offered_bytes;
+	size_t huges, huge_bytes;
+};
+struct os_advice os_advice(void);
 /* The limit on address space in bytes, SIZE_MAX for none. */
 size_t os_address_space_limit(void);
 #ifdef HAK_TESTING

@@ -9,8 +9,11 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "backends/os_cgroup.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -112,6 +115,30 @@ os_commit(void *p, size_t size)
 	return ok;
 }
 
+/* Counters for the statistics: relaxed. */
+static struct {
+	_Atomic size_t calls, bytes;
+} purged, offered, made_huge;
+
+#define COUNT_ADVICE(counter, size)                                                                \
+	do {                                                                                       \
+		atomic_fetch_add_explicit(&(counter).calls, 1, memory_order_relaxed);              \
+		atomic_fetch_add_explicit(&(counter).bytes, size, memory_order_relaxed);           \
+	} while (0)
+
+struct os_advice
+os_advice(void)
+{
+	return (struct os_advice){
+		.purges = RELAXED(purged.calls),
+		.purged_bytes = RELAXED(purged.bytes),
+		.offers = RELAXED(offered.calls),
+		.offered_bytes = RELAXED(offered.bytes),
+		.huges = RELAXED(made_huge.calls),
+		.huge_bytes = RELAXED(made_huge.bytes),
+	};
+}
+
 bool
 os_purge(void *p, size_t size)
 {
@@ -124,6 +151,8 @@ os_purge(void *p, size_t size)
 		ok = mmap(p, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 			     -1, 0) == p;
 	errno = saved;
+	if (ok)
+		COUNT_ADVICE(purged, size);
 	return ok;
 }
 
@@ -132,7 +161,8 @@ os_offer(void *p, size_t size)
 {
 	int saved = errno;
 
-	madvise(p, size, MADV_FREE);
+	if (madvise(p, size, MADV_FREE) == 0)
+		COUNT_ADVICE(offered, size);
 	errno = saved;
 }
 
@@ -141,7 +171,8 @@ os_huge(void *p, size_t size)
 {
 	int saved = errno;
 
-	madvise(p, size, MADV_HUGEPAGE);
+	if (madvise(p, size, MADV_HUGEPAGE) == 0)
+		COUNT_ADVICE(made_huge, size);
 	errno = saved;
 }
 
@@ -190,8 +221,8 @@ os_cpu(void)
 	return cpu < 0 ? 0 : (unsigned)cpu;
 }
 
-unsigned
-os_cpus(void)
+static unsigned
+affinity_cpus(void)
 {
 	/* The raw call: sched_getaffinity's fixed cpu_set_t fails on hosts above 1024 CPUs. */
 	unsigned long mask[64] = {0};
@@ -203,6 +234,52 @@ os_cpus(void)
 		n += (unsigned)__builtin_popcountl(mask[i]);
 	errno = saved;
 	return n ? n : 1;
+}
+
+unsigned
+os_cpus(void)
+{
+	unsigned cpus = affinity_cpus();
+	/* A quota cannot make one CPU fewer. */
+	unsigned quota = cpus > 1 ? os_cgroup_cpus("") : cpus;
+
+	return quota < cpus ? quota : cpus;
+}
+
+uint64_t
+os_now_ns(void)
+{
+	struct timespec now;
+	int saved = errno;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+		now = (struct timespec){0, 0};
+	errno = saved;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+bool
+os_read_own(void *to, const void *from, size_t size)
+{
+	struct iovec local = {to, size}, remote = {(void *)(uintptr_t)from, size};
+	int saved = errno;
+	/* Words all: what the kernel takes as one must not have a stale upper half. */
+	long n = syscall(SYS_process_vm_readv, (long)getpid(), &local, 1L, &remote, 1L, 0L);
+
+	errno = saved;
+	return n == (long)size;
+}
+
+struct os_faults
+os_faults(void)
+{
+	struct rusage usage;
+	int saved = errno;
+	bool known = getrusage(RUSAGE_SELF, &usage) == 0;
+
+	errno = saved;
+	return known ? (struct os_faults){(uint64_t)usage.ru_minflt, (uint64_t)usage.ru_majflt}
+		     : (struct os_faults){0, 0};
 }
 
 size_t

@@ -7,7 +7,7 @@
 #include "base/config.h"
 
 #define GIB ((size_t)1 << 30)
-/* Records are committed this many bytes at a time: 64 MiB of heap. */
+/* Records are committed this many bytes at a time: 1024 pages'. */
 #define RECORD_STEP ((size_t)64 << 10)
 #define MAX_GROWTH_PAGES ((size_t)64 << 20 >> PAGE_SHIFT)
 /* A heap of this many pages gets huge ones for what it grows by. */
@@ -123,9 +123,10 @@ pagemap_init(void)
 
 /* --- look-up --------------------------------------------------------------------------------- */
 
-/* True and *shot set where p lies below a region's frontier. A consistent snapshot that contains an
- * address the caller owns is that of its region: two regions never overlap. */
-static bool
+/* The index of the region below whose frontier p lies, and *shot set; -1 where there is none. A
+ * consistent snapshot that contains an address the caller owns is that of its region: two regions
+ * never overlap. */
+static int
 find_region(const void *p, struct snapshot *shot)
 {
 	/* Acquire pairs with the release in region_add. */
@@ -134,9 +135,16 @@ find_region(const void *p, struct snapshot *shot)
 	for (unsigned i = 0; i < n; i++) {
 		*shot = region_snapshot(&regions[i]);
 		if ((uintptr_t)p - (uintptr_t)shot->base < shot->npages * PAGE_BYTES)
-			return true;
+			return (int)i;
 	}
-	return false;
+	return -1;
+}
+
+/* The record of p's page in the region that the snapshot is of. */
+static struct slab *
+record_of(const struct snapshot *shot, const void *p)
+{
+	return &shot->records[(size_t)((const char *)p - shot->base) >> PAGE_SHIFT];
 }
 
 bool
@@ -144,7 +152,7 @@ pagemap_contains(const void *p)
 {
 	struct snapshot shot;
 
-	return find_region(p, &shot);
+	return find_region(p, &shot) >= 0;
 }
 
 struct slab *
@@ -152,9 +160,9 @@ pagemap_slab_slow(const void *p)
 {
 	struct snapshot shot;
 
-	if (!find_region(p, &shot))
+	if (find_region(p, &shot) < 0)
 		return NULL;
-	struct slab *s = &shot.records[(size_t)((const char *)p - shot.base) >> PAGE_SHIFT];
+	struct slab *s = record_of(&shot, p);
 	if (slab_kind(s) == SLAB_INTERIOR) {
 		size_t distance = s->npages;
 		if (distance > (size_t)(s - shot.records))
@@ -165,6 +173,45 @@ pagemap_slab_slow(const void *p)
 			return NULL;
 	}
 	return slab_kind(s) > SLAB_FREE ? s : NULL;
+}
+
+struct slab *
+pagemap_page_slow(const void *p, uint16_t **bin)
+{
+	struct snapshot shot;
+
+	if (find_region(p, &shot) < 0)
+		return NULL;
+	struct slab *s = record_of(&shot, p);
+	*bin = (uint16_t *)shot.base - (s - shot.records) - 1;
+	return s;
+}
+
+struct slab *
+pagemap_run(void *p, size_t npages)
+{
+	struct snapshot shot;
+	int region = find_region(p, &shot);
+
+	HAK_CHECK(region >= 0);
+	struct slab *s = record_of(&shot, p);
+	s->base = p;
+	s->npages = (uint32_t)npages;
+	s->region = (uint8_t)region;
+	return s;
+}
+
+void
+pagemap_forget(void *p, size_t npages)
+{
+	uint16_t *bin;
+	struct slab *first = pagemap_page(p, &bin);
+	size_t from = round_up((uintptr_t)first, os_page_size());
+	size_t to = round_down((uintptr_t)(first + npages), os_page_size());
+
+	/* Whether it is given back or not, the records say the same. */
+	if (first && from < to)
+		os_purge((void *)from, to - from);
 }
 
 void
@@ -196,7 +243,11 @@ pagemap_before(const struct slab *s)
 	if (s == records)
 		return NULL;
 	struct slab *before = &records[s - records - 1];
-	return slab_kind(before) == SLAB_INTERIOR ? before - before->npages : before;
+	if (slab_kind(before) != SLAB_INTERIOR)
+		return before;
+	/* A mark that is left over from another run leads to none that ends here. */
+	struct slab *first = before - before->npages;
+	return first->npages == before->npages + 1 ? first : before;
 }
 
 struct slab *

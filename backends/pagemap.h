@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * backends/pagemap.h - regions of address space, and what each 64 KiB page of them is.
+ * backends/pagemap.h - regions of address space, and what each page of them is. A page here has
+ * PAGE_BYTES: 64 KiB, of which slabs are runs, or 4 KiB where slabs are jemalloc's, which may begin
+ * at any page of the system's.
  *
  * A region is one reservation:
  *
@@ -24,7 +26,11 @@
 #include "backends/sizeclass.h"
 #include "base/compiler.h"
 
+#if defined(HAK_BACKEND_JEMALLOC)
+#define PAGE_SHIFT 12
+#else
 #define PAGE_SHIFT 16
+#endif
 #define PAGE_BYTES ((size_t)1 << PAGE_SHIFT)
 /* Address space is committed in multiples of a huge page. */
 #define CHUNK_BYTES ((size_t)2 << 20)
@@ -78,6 +84,12 @@ struct slab {
 		struct {
 			struct slab *next, *prev;
 		} cached;
+		/* jemalloc's blocks, a record for each page that one begins on: the lock that
+		 * guards the block's arena; read by any thread, relaxed. */
+		struct {
+			_Atomic uint64_t begins[4]; /* bit i: a block is out that begins at 16 i */
+			size_t size;                /* of a Big block, bytes; its owner */
+		} blocks;
 	};
 } HAK_CACHE_ALIGNED;
 
@@ -97,9 +109,9 @@ slab_set_kind(struct slab *s, enum slab_kind kind)
 
 /* What the fast path reads. `last` is the address before the primary region's base, and `negated`
  * is minus the bytes below its frontier: for an address p in the heap, last - p is in
- * [negated, -1], and its 64 KiB page's bin id is at base[(last - p) >> 16], counted in 16-bit
- * entries down from base. Written under the pages lock, read by anybody: an address reaches a
- * thread after the growth that made it valid, so relaxed is enough. */
+ * [negated, -1], and its page's bin id is at base[(last - p) >> PAGE_SHIFT], counted in
+ * 16-bit entries down from base. Written under the pages lock, read by anybody: an address reaches
+ * a thread after the growth that made it valid, so relaxed is enough. */
 struct heap_bounds {
 	_Atomic uintptr_t last;
 	_Atomic uintptr_t negated;
@@ -163,6 +175,31 @@ pagemap_slab(const void *p)
 	}
 	return pagemap_slab_slow(p);
 }
+
+/* pagemap_page where it takes more than one look. */
+struct slab *pagemap_page_slow(const void *p, uint16_t **bin) HAK_HIDDEN;
+
+/* The record of p's page itself, whatever it lies in, and where the page's bin id is kept; NULL
+ * where p is in no region. Any thread. */
+HAK_INLINE struct slab *
+pagemap_page(const void *p, uint16_t **bin)
+{
+	uintptr_t last = atomic_load_explicit(&hak_heap.last, memory_order_relaxed);
+	uintptr_t back = last - (uintptr_t)p;
+
+	if (HAK_UNLIKELY(pagemap_outside(back)))
+		return pagemap_page_slow(p, bin);
+	*bin = (uint16_t *)(last + 1 + (uintptr_t)(((intptr_t)back >> PAGE_SHIFT) * 2));
+	return &hak_heap.records[((uintptr_t)p - last - 1) >> PAGE_SHIFT];
+}
+
+/* The record of the run of npages at p, filled in as that of a run that was just handed out, for
+ * one that was cut out of others since. The caller owns the pages. */
+struct slab *pagemap_run(void *p, size_t npages);
+
+/* Gives the memory of the run's records back, as far as they fill pages of the system's: they read
+ * as SLAB_NONE then. The caller owns the pages, and no block is on them. */
+void pagemap_forget(void *p, size_t npages);
 
 /* True where p lies below a region's frontier. */
 bool pagemap_contains(const void *p);

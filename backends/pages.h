@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * backends/pages.h - runs of 64 KiB pages: handed out, taken back, aged, given back.
+ * backends/pages.h - runs of pages (PAGE_BYTES each): handed out, taken back, aged, given back.
  *
  * Free pages are extents, coalesced, in two sets of bins by length: resident ones (Hot, or Warm
  * once offered to the system) and clean ones (Cold: given back, they read as zero). Resident ones

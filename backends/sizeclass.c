@@ -2,7 +2,13 @@
  * backends/sizeclass.c - the size classes' tables and the two searches off the fast path. */
 #include "backends/sizeclass.h"
 
+#include "backends/pagemap.h"
 #include "backends/sizeclass_table.h"
+#if defined(HAK_BACKEND_JEMALLOC)
+#include "backends/sizeclass_jemalloc.h"
+
+const uint16_t sizeclass_tiny_table[TINY_CLASSES + 1] = {SIZECLASS_TINY_ROWS};
+#endif
 
 const struct sizeclass sizeclass_table[CLASS_END] = {SIZECLASS_ROWS};
 const uint8_t sizeclass_mid_table[MID_MAX / MID_STEP] = {SIZECLASS_MID_ROWS};
@@ -14,7 +20,7 @@ unsigned
 sizeclass_of(size_t size)
 {
 	if (size <= TINY_MAX)
-		return (unsigned)((size + TINY_STEP - 1) / TINY_STEP);
+		return (unsigned)(sizeclass_tiny_bin(size) / TINY_STEP);
 	if (size <= MID_MAX)
 		return sizeclass_mid_table[(size - 1) / MID_STEP];
 	/* Four classes to a doubling: the two bits below the highest of size - 1 tell which. */
@@ -26,10 +32,10 @@ sizeclass_of(size_t size)
 unsigned
 sizeclass_aligned(size_t size, size_t align)
 {
-	/* Slabs begin at multiples of 64 KiB, so a block is aligned as its size is. */
+	/* Slabs begin at multiples of a page, so a block is aligned as its size is, up to that. */
 	if (size < align)
 		size = align;
-	if (size > LARGE_MAX || align > 65536)
+	if (size > LARGE_MAX || align > PAGE_BYTES)
 		return 0;
 	for (unsigned cls = sizeclass_of(size); cls < CLASS_END; cls++)
 		if (sizeclass_size(cls) % align == 0)

@@ -4,7 +4,10 @@
  * Class 0 is no class: its bin never holds anything, so that whatever maps to it takes the slow
  * path. Tiny classes are the multiples of 16 up to 1 KiB, and class c holds blocks of 16 * c bytes:
  * no table is needed to find one. L2 has eight classes to each doubling up to 32 KiB (12.5 %
- * internal fragmentation at most), L2.5 four to each doubling up to 1 MiB (25 %). Above is Big. */
+ * internal fragmentation at most), L2.5 four to each doubling up to 1 MiB (25 %). Above is Big.
+ *
+ * A heap on jemalloc uses only those that are jemalloc's size classes too (sizeclass_jemalloc.h);
+ * no size leads to one of the others. */
 #ifndef HAK_BACKENDS_SIZECLASS_H
 #define HAK_BACKENDS_SIZECLASS_H
 
@@ -49,6 +52,23 @@ sizeclass_size(unsigned cls)
 {
 	return sizeclass_table[cls].size;
 }
+
+/* The bin id, which is the offset of the front-end's bin, for 0 <= size <= TINY_MAX. */
+#if defined(HAK_BACKEND_JEMALLOC)
+extern const uint16_t sizeclass_tiny_table[TINY_CLASSES + 1] HAK_HIDDEN;
+
+HAK_INLINE size_t
+sizeclass_tiny_bin(size_t size)
+{
+	return sizeclass_tiny_table[(size + TINY_STEP - 1) / TINY_STEP];
+}
+#else
+HAK_INLINE size_t
+sizeclass_tiny_bin(size_t size)
+{
+	return round_up(size, TINY_STEP);
+}
+#endif
 
 /* The class for 1 <= size <= LARGE_MAX. */
 unsigned sizeclass_of(size_t size);

@@ -66,6 +66,55 @@ parse_number(const char *text, size_t *out)
 	return true;
 }
 
+/* The names of a setting's values, and the bytes of the first; NULL for a number. */
+static const char *
+names_of(const struct config_setting *s, size_t *n)
+{
+	*n = strcspn(s->unit, "|");
+	return s->unit[*n] ? s->unit : NULL;
+}
+
+/* Goes on to the next name. */
+static const char *
+next_name(const char *name, size_t *n)
+{
+	name += *n + (name[*n] == '|');
+	*n = strcspn(name, "|");
+	return name;
+}
+
+bool
+config_name(const struct config_setting *s, size_t value, char out[CONFIG_NAME_BYTES])
+{
+	size_t n;
+	const char *name = names_of(s, &n);
+
+	if (!name)
+		return false;
+	while (value-- > 0)
+		name = next_name(name, &n);
+	n = n < CONFIG_NAME_BYTES ? n : CONFIG_NAME_BYTES - 1;
+	memcpy(out, name, n);
+	out[n] = '\0';
+	return true;
+}
+
+/* The value that the text stands for; false, and a line, where there is none. */
+static bool
+parse_name(const struct config_setting *s, const char *entry, const char *text, size_t *out)
+{
+	char standard[CONFIG_NAME_BYTES];
+	size_t n;
+	const char *name = names_of(s, &n);
+
+	for (*out = 0; *name; name = next_name(name, &n), ++*out)
+		if (strlen(text) == n && strncmp(name, text, n) == 0)
+			return true;
+	config_name(s, s->standard, standard);
+	log_line("%s: not one of %s; using %s", entry, s->unit, standard);
+	return false;
+}
+
 static _Atomic size_t *
 field_of(const struct config_setting *s)
 {
@@ -91,7 +140,10 @@ take_setting(const char *entry)
 		log_line("%s: there is no such setting; docs/config.md lists them", entry);
 		return;
 	}
-	if (!parse_number(equals + 1, &value) || value < s->least || value > s->most) {
+	if (strchr(s->unit, '|')) {
+		if (!parse_name(s, entry, equals + 1, &value))
+			return;
+	} else if (!parse_number(equals + 1, &value) || value < s->least || value > s->most) {
 		log_line("%s: not a number from %u to %u (%s); using %u", entry, s->least, s->most,
 			s->unit, s->standard);
 		return;

@@ -2,18 +2,27 @@
  * base/config.h - the settings: one table yields the struct, defaults, range checks, the parsing
  * of the environment, the statistics' dump and docs/config.md.
  *
- * All settings are whole numbers. A setting earns its row by a measured case where it helps. */
+ * A setting is a whole number, or one of a few names, which stand for the numbers from 0 on. A
+ * setting earns its row by a measured case where it helps. */
 #ifndef HAK_BASE_CONFIG_H
 #define HAK_BASE_CONFIG_H
 
 #include "base/compiler.h"
 
-/* field, default, least, most, unit, what it does */
+/* The values of the settings that have names, in the order of the names. */
+enum config_selector { SELECTOR_SITE, SELECTOR_THREAD, SELECTOR_CPU, SELECTOR_SINGLE };
+enum config_site { SITE_RETURN, SITE_CALLER };
+enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
+
+/* field, default, least, most, unit, what it does. A unit with a | in it is the list of the values'
+ * names. */
 #define CONFIG_SETTINGS(X)                                                                         \
 	X(arenas, 0, 0, 64, "arenas",                                                              \
-		"The most arenas in use. 0 takes twice the CPUs that the process may use. A "      \
-		"program "                                                                         \
-		"starts with one arena and adds more only when threads contend.")                  \
+		"The number of arenas, rounded down to a power of two, in use from the start. 0 "  \
+		"starts with one arena and adds more only when threads contend, up to twice the "  \
+		"CPUs that the process may use then: those of its affinity mask, or fewer where "  \
+		"a "                                                                               \
+		"cgroup's quota grants less.")                                                     \
 	X(bigcache, 64, 0, 1048576, "MiB",                                                         \
 		"The most memory that BigCache keeps of freed blocks above 1 MiB. 0 keeps none.")  \
 	X(cold, 800, 0, 3600000, "ms",                                                             \
@@ -27,7 +36,20 @@
 		"The address space reserved at start, halved until the system grants it. Address " \
 		"space is not memory. With a limit on address space a part of the limit is taken " \
 		"instead.")                                                                        \
-	X(stats, 0, 0, 1, "switch", "1 writes the statistics to standard error at exit.")          \
+	X(selector, SELECTOR_SITE, SELECTOR_SITE, SELECTOR_SINGLE, "site|thread|cpu|single",       \
+		"What chooses the arena of an allocation: its call site (hashed), the thread's "   \
+		"number, the CPU, or nothing: one arena for all, however many there might be.")    \
+	X(site, SITE_RETURN, SITE_RETURN, SITE_CALLER, "return|caller",                            \
+		"What a call site is: the address that malloc returns to, or that together with "  \
+		"the address which the calling function returns to. caller is for programs that "  \
+		"funnel through an xmalloc; it needs them built with -fno-omit-frame-pointer, "    \
+		"falls back on the first address where there is no frame to be found, and costs "  \
+		"two system calls on the slow path. It goes for malloc, calloc and realloc.")      \
+	X(stats, STATS_NONE, STATS_NONE, STATS_JSON, "0|1|json",                                   \
+		"1 writes the statistics to standard error at exit, as text; json writes them as " \
+		"one JSON object on one line, and has malloc_stats() do so too. Both also count "  \
+		"call sites and measure waits for locks. docs/statistics.md describes the "        \
+		"report.")                                                                         \
 	X(warm, 200, 0, 3600000, "ms",                                                             \
 		"Free memory idle for this long is offered to the system, which takes it when it " \
 		"needs it.")
@@ -53,13 +75,19 @@ extern struct config hak_config;
 #define CONFIG_SET(field, value)                                                                   \
 	atomic_store_explicit(&hak_config.field, value, memory_order_relaxed)
 
+/* The longest name of a value, and its end. */
+#define CONFIG_NAME_BYTES 16
+
 /* The value of setting s now. */
 size_t config_value(const struct config_setting *s);
+/* The name of one of its values; false where the setting is a number. */
+bool config_name(const struct config_setting *s, size_t value, char out[CONFIG_NAME_BYTES]);
 extern const struct config_setting config_settings[];
 extern const size_t config_setting_count;
 
-/* Reads the HAKMEM_ variables of the environment into hak_config. A value that is no number, is out
- * of range, or a name that no setting has is reported in one line naming it, and is left out. */
+/* Reads the HAKMEM_ variables of the environment into hak_config. A value that is no number or name
+ * of the setting, or out of range, and a variable that is no setting's are reported in one line
+ * each and left out. */
 void config_load(char **environment);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/config.h"
 #include "frontends/fork.h"
 #include "frontends/frontend.h"
+#include "frontends/site.h"
 #include "frontends/slow.h"
 #include "hakmem/hakmem.h"
 
@@ -41,23 +42,38 @@ api_malloc_at(size_t size, uintptr_t site)
 	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
 
-/* Tail-called: the return address is that of malloc's caller. */
+/* Functions that are tail-called have the program's return address and frame pointer. */
+
+static HAK_COLD void *
+malloc_from_caller(size_t size)
+{
+	return api_malloc_at(size, SITE_WITH_CALLER());
+}
+
+/* Tail-called. */
 static HAK_NOINLINE void *
 malloc_slow(size_t size)
 {
+	if (site_wants_caller())
+		return malloc_from_caller(size);
 	void *p = frontend_alloc_slow(size, 1, HAK_SITE(), NULL);
-
 	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
 
-HAK_EXPORT void *
-hak_malloc(size_t size)
+HAK_INLINE void *
+malloc_or_slow(size_t size)
 {
 	void *p = frontend_try_alloc(size);
 
 	if (HAK_LIKELY(p != NULL))
 		return p;
 	return malloc_slow(size);
+}
+
+HAK_EXPORT void *
+hak_malloc(size_t size)
+{
+	return malloc_or_slow(size);
 }
 
 HAK_EXPORT void
@@ -68,21 +84,43 @@ hak_free(void *p)
 
 /* --- zeroed ---------------------------------------------------------------------------------- */
 
+static void *
+calloc_at(size_t bytes, uintptr_t site)
+{
+	bool zeroed;
+	void *p = frontend_alloc_slow(bytes, 1, site, &zeroed);
+
+	if (HAK_UNLIKELY(!p))
+		return no_memory();
+	return zeroed ? p : memset(p, 0, bytes);
+}
+
+static HAK_COLD void *
+calloc_from_caller(size_t bytes)
+{
+	return calloc_at(bytes, SITE_WITH_CALLER());
+}
+
+/* Tail-called. */
+static HAK_NOINLINE void *
+calloc_slow(size_t bytes)
+{
+	if (site_wants_caller())
+		return calloc_from_caller(bytes);
+	return calloc_at(bytes, HAK_SITE());
+}
+
 HAK_EXPORT void *
 hak_calloc(size_t n, size_t size)
 {
 	size_t bytes;
-	bool zeroed;
 
 	if (HAK_UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
 	void *p = frontend_try_alloc(bytes);
 	if (HAK_LIKELY(p != NULL))
 		return memset(p, 0, bytes);
-	p = frontend_alloc_slow(bytes, 1, HAK_SITE(), &zeroed);
-	if (HAK_UNLIKELY(!p))
-		return no_memory();
-	return zeroed ? p : memset(p, 0, bytes);
+	return calloc_slow(bytes);
 }
 
 /* --- aligned --------------------------------------------------------------------------------- */
@@ -208,8 +246,37 @@ resize_big(void *p, size_t size)
 	return moved;
 }
 
+/* To another block. */
 static void *
-realloc_at(void *p, size_t size, uintptr_t site)
+move_at(void *p, size_t size, size_t usable, uintptr_t site)
+{
+	void *moved = api_malloc_at(size, site);
+
+	if (HAK_UNLIKELY(!moved))
+		/* A smaller block cannot fail; it stays where it is. */
+		return size <= usable ? p : NULL;
+	memcpy(moved, p, usable < size ? usable : size);
+	frontend_free(p);
+	return moved;
+}
+
+static HAK_COLD void *
+move_from_caller(void *p, size_t size, size_t usable)
+{
+	return move_at(p, size, usable, SITE_WITH_CALLER());
+}
+
+/* Tail-called. */
+static HAK_NOINLINE void *
+realloc_move(void *p, size_t size, size_t usable)
+{
+	if (site_wants_caller())
+		return move_from_caller(p, size, usable);
+	return move_at(p, size, usable, HAK_SITE());
+}
+
+HAK_INLINE void *
+realloc_block(void *p, size_t size)
 {
 	size_t usable = backend_usable(p);
 	void *moved;
@@ -227,25 +294,19 @@ realloc_at(void *p, size_t size, uintptr_t site)
 	}
 	if (stays(usable, size))
 		return p;
-	moved = api_malloc_at(size, site);
-	if (HAK_UNLIKELY(!moved))
-		/* A smaller block cannot fail; it stays where it is. */
-		return size <= usable ? p : NULL;
-	memcpy(moved, p, usable < size ? usable : size);
-	frontend_free(p);
-	return moved;
+	return realloc_move(p, size, usable);
 }
 
 HAK_EXPORT void *
 hak_realloc(void *p, size_t size)
 {
 	if (!p)
-		return api_malloc_at(size, HAK_SITE());
+		return malloc_or_slow(size);
 	if (size == 0) {
 		frontend_free(p);
 		return NULL;
 	}
-	return realloc_at(p, size, HAK_SITE());
+	return realloc_block(p, size);
 }
 
 HAK_EXPORT void *
@@ -256,12 +317,12 @@ hak_reallocarray(void *p, size_t n, size_t size)
 	if (HAK_UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
 	if (!p)
-		return api_malloc_at(bytes, HAK_SITE());
+		return malloc_or_slow(bytes);
 	if (bytes == 0) {
 		frontend_free(p);
 		return NULL;
 	}
-	return realloc_at(p, bytes, HAK_SITE());
+	return realloc_block(p, bytes);
 }
 
 /* --- the library's own beginning and end ----------------------------------------------------- */

@@ -17,6 +17,11 @@
  * |                        | startup lock    |                   |                                |
  * | frontend_flush         | any thread      | locks             | cannot fail                    |
  * | frontend_totals        | any thread      | the cache list    | cannot fail                    |
+ * | frontend_classes       | any thread      | the cache list    | cannot fail                    |
+ * | frontend_each_cache    | any thread      | the cache list    | cannot fail                    |
+ * | frontend_mechanism     | any thread      | nothing           | cannot fail                    |
+ * | frontend_audit         | between enter   | the cache list    | aborts                         |
+ * |                        | and leave       |                   |                                |
  * | frontend_fork_prepare  | fork handler,   | the cache list    | cannot fail                    |
  * | frontend_fork_parent   | no lock held    |                   |                                |
  * | frontend_fork_child    |                 |                   |                                |
@@ -34,6 +39,16 @@ struct frontend_totals {
 	size_t cached_bytes; /* free blocks held by caches */
 	size_t slow_allocs;  /* a number */
 	size_t slow_frees;   /* a number */
+	size_t restarts;     /* restartable sequences that were interrupted (a number) */
+};
+
+/* What became of the requests of one class; all are numbers. */
+struct frontend_class {
+	uint64_t hits;      /* served on the fast path; counted in builds with HAK_COUNTERS only */
+	uint64_t misses;    /* allocations that found no block at hand */
+	uint64_t overflows; /* frees that found no room */
+	uint64_t refills;   /* magazines taken from the arenas */
+	uint64_t drains;    /* magazines given to the arenas */
 };
 
 /* A block of at least `size` bytes, aligned to 16, not zeroed, where one is at hand. */
@@ -54,6 +69,15 @@ void frontend_init(void);
 void frontend_flush(void);
 /* A snapshot; approximate while other threads run. */
 void frontend_totals(struct frontend_totals *out);
+/* The same by class: out[c] for each class c below BIN_CLASSES; zeroes where nothing is cached. */
+void frontend_classes(struct frontend_class *out);
+/* Calls visit with each cache's number (a CPU's, or a running number) and the bytes it holds. visit
+ * must not allocate. */
+void frontend_each_cache(void (*visit)(void *context, unsigned id, size_t bytes), void *context);
+/* Walks what the caller can reach of the caches and aborts where an invariant is broken. */
+void frontend_audit(void);
+/* How blocks are cached here, in a few words. */
+const char *frontend_mechanism(void);
 void frontend_fork_prepare(void);
 void frontend_fork_parent(void);
 void frontend_fork_child(void);
@@ -63,8 +87,10 @@ void frontend_fork_child(void);
 #include "frontends/tls.h"
 #elif defined(HAK_FRONTEND_LOCK)
 #include "frontends/lock.h"
+#elif defined(HAK_FRONTEND_RSEQ)
+#include "frontends/rseq.h"
 #else
-#error "no front-end: define HAK_FRONTEND_TLS or HAK_FRONTEND_LOCK"
+#error "no front-end: define HAK_FRONTEND_TLS, HAK_FRONTEND_LOCK or HAK_FRONTEND_RSEQ"
 #endif
 
 #endif

@@ -56,10 +56,7 @@ lock_frontend_free(void *p)
 	if (!p)
 		return;
 	if (HAK_UNLIKELY(!frontend_enter())) {
-		if (emergency_owns(p))
-			emergency_free(p);
-		else
-			emergency_defer_one(p);
+		slow_free_busy(p);
 		return;
 	}
 	HAK_INJECT(INJECT_SLOW_FREE);
@@ -86,6 +83,24 @@ frontend_totals(struct frontend_totals *out)
 		.slow_allocs = atomic_load_explicit(&allocs, memory_order_relaxed),
 		.slow_frees = atomic_load_explicit(&frees, memory_order_relaxed),
 	};
+}
+
+void
+frontend_each_cache(void (*visit)(void *context, unsigned id, size_t bytes), void *context)
+{
+	(void)visit;
+	(void)context;
+}
+
+void
+frontend_audit(void)
+{
+}
+
+const char *
+frontend_mechanism(void)
+{
+	return "locks";
 }
 
 void

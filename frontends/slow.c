@@ -7,9 +7,11 @@
 
 #include "arenas/arena.h"
 #include "backends/emergency.h"
+#include "backends/pagemap.h"
 #include "base/assert.h"
 #include "base/config.h"
 #include "base/lock.h"
+#include "frontends/counts.h"
 #include "frontends/frontend.h"
 
 static struct lock startup_lock = LOCK_INITIALIZER(RANK_STARTUP);
@@ -23,6 +25,7 @@ startup(void)
 		config_load(environ);
 		backend_init();
 		arena_init();
+		counts_init();
 		frontend_init();
 		/* Release pairs with the acquire in slow_startup. */
 		atomic_store_explicit(&ready, true, memory_order_release);
@@ -35,6 +38,16 @@ slow_startup(void)
 {
 	if (HAK_UNLIKELY(!atomic_load_explicit(&ready, memory_order_acquire)))
 		startup();
+}
+
+bool
+slow_past_bins(size_t size, size_t align, const bool *zeroed)
+{
+	if (size > (zeroed ? MID_MAX : CACHED_MAX))
+		return true;
+	/* Slabs begin at multiples of a page. */
+	return align > PAGE_BYTES ||
+	       (align > TINY_STEP && sizeclass_size(sizeclass_of(size)) % align != 0);
 }
 
 void *
@@ -117,5 +130,14 @@ slow_free(void *p)
 	if (backend_owner(p, &cls) != BACKEND_NO_ARENA)
 		arena_give(p);
 	else if (!backend_big_free(p))
+		emergency_defer_one(p);
+}
+
+void
+slow_free_busy(void *p)
+{
+	if (emergency_owns(p))
+		emergency_free(p);
+	else
 		emergency_defer_one(p);
 }

@@ -10,6 +10,9 @@
 /* The largest alignment that can be asked for. */
 #define MAX_ALIGN ((size_t)1 << 30)
 
+/* True for what the bins of a caching front-end do not hold; zeroed as in frontend_alloc_slow,
+ * which asks for L2.5 blocks past the bins: their slab knows of zeroes. */
+bool slow_past_bins(size_t size, size_t align, const bool *zeroed);
 /* Makes the heap ready; cheap when it is. Called first on every slow path. */
 void slow_startup(void);
 /* A block for sizes above MID_MAX, or any size and an alignment above 16 (a power of two). zeroed
@@ -21,6 +24,8 @@ void *slow_alloc_one(unsigned cls, uintptr_t site);
 void *slow_alloc_emergency(unsigned cls);
 /* Frees a block past every cache; aborts with a line where p is none. */
 void slow_free(void *p);
+/* Puts a block that a signal handler frees, which interrupted a slow path, aside. */
+void slow_free_busy(void *p);
 /* After a refill came back empty: gives everything back that is idle, so that one more try may
  * succeed. False when a fork is why it was empty; then the emergency memory has to serve. */
 bool slow_reclaim(void);

@@ -4,7 +4,6 @@
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "arenas/arena.h"
 #include "backends/pagemap.h"
@@ -12,6 +11,7 @@
 #include "base/config.h"
 #include "frontends/api.h"
 #include "frontends/frontend.h"
+#include "frontends/report.h"
 #include "frontends/slow.h"
 #include "hakmem/hakmem.h"
 
@@ -53,6 +53,13 @@ hak_variant(void)
 	return FRONTEND_NAME "-" BACKEND_NAME;
 }
 
+HAK_EXPORT const char *
+hak_mechanism(void)
+{
+	slow_startup();
+	return frontend_mechanism();
+}
+
 HAK_EXPORT bool
 hak_is_in_heap(const void *p)
 {
@@ -64,6 +71,7 @@ hak_audit(void)
 {
 	if (!frontend_enter())
 		return;
+	frontend_audit();
 	arena_audit();
 	frontend_leave();
 }
@@ -81,53 +89,11 @@ format(char *buf, size_t size, const char *text, ...)
 	return n;
 }
 
-/* A setting's name as the environment has it. */
-static const char *
-upper_case(char out[64], const char *name)
-{
-	size_t i = 0;
-
-	for (; name[i] && i < 63; i++)
-		out[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
-	out[i] = '\0';
-	return out;
-}
-
 HAK_EXPORT void
 hak_malloc_stats(void)
 {
-	struct hak_stats s;
-	char text[2048], name[64];
-	int saved = errno;
-
-	hak_stats_get(&s);
-	size_t n = format(text, sizeof(text),
-		"hakmem " HAKMEM_VERSION " %s\n"
-		"live bytes        %u\n"
-		"cached bytes      %u\n"
-		"slab bytes        %u\n"
-		"dirty bytes       %u\n"
-		"committed bytes   %u\n"
-		"peak bytes        %u\n"
-		"big blocks        %u\n"
-		"big bytes         %u\n"
-		"big cached bytes  %u\n"
-		"arenas            %u\n"
-		"thread caches     %u\n"
-		"slow allocations  %u\n"
-		"slow frees        %u\n"
-		"purges            %u\n"
-		"purged bytes      %u\n",
-		hak_variant(), s.live_bytes, s.cached_bytes, s.slab_bytes, s.dirty_bytes,
-		s.committed_bytes, s.peak_bytes, s.big_count, s.big_bytes, s.big_cached_bytes,
-		s.arenas, s.caches, s.slow_allocs, s.slow_frees, s.purges, s.purged_bytes);
-	for (size_t i = 0; i < config_setting_count; i++)
-		n += format(text + n, sizeof(text) - n, "%s %u\n",
-			upper_case(name, config_settings[i].variable),
-			config_value(&config_settings[i]));
-	ssize_t written = write(STDERR_FILENO, text, n);
-	(void)written;
-	errno = saved;
+	slow_startup();
+	report_write(CONFIG(stats) == STATS_JSON);
 }
 
 HAK_EXPORT int

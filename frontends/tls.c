@@ -12,14 +12,9 @@
 #include "base/inject.h"
 #include "base/lock.h"
 #include "frontends/frontend.h"
+#include "frontends/magazine.h"
 #include "frontends/slow.h"
 
-/* A full magazine holds about this many bytes, and no more blocks than the second figure. */
-#define MAGAZINE_BYTES 32768
-#define MAGAZINE_MOST 256
-/* A bin starts with magazines of this many bytes, at least one block, at most so many. */
-#define MAGAZINE_FIRST_BYTES 512
-#define MAGAZINE_FIRST 16
 /* By how much all magazines of a process's caches together may have grown, and the bounds of one
  * cache's share. */
 #define BUDGET_TOTAL ((int64_t)32 << 20)
@@ -79,26 +74,6 @@ leave(struct cache *c, bool armed)
 /* --- magazines ------------------------------------------------------------------------------- */
 
 static uint32_t
-blocks_of_bytes(size_t bytes, unsigned cls, uint32_t most)
-{
-	size_t n = bytes / sizeclass_size(cls);
-
-	return n < 1 ? 1 : n > most ? most : (uint32_t)n;
-}
-
-static uint32_t
-magazine_most(unsigned cls)
-{
-	return blocks_of_bytes(MAGAZINE_BYTES, cls, MAGAZINE_MOST);
-}
-
-static uint32_t
-magazine_first(unsigned cls)
-{
-	return blocks_of_bytes(MAGAZINE_FIRST_BYTES, cls, MAGAZINE_FIRST);
-}
-
-static uint32_t
 active_count(const struct bin *b)
 {
 	return RELAXED(b->capacity) - (uint32_t)RELAXED(b->room);
@@ -111,7 +86,8 @@ set_capacity(struct cache *c, unsigned cls, uint32_t capacity)
 	struct bin *b = &c->bins[cls];
 	int32_t more = (int32_t)(capacity - RELAXED(b->capacity));
 
-	RELAXED_SET(c->budget, RELAXED(c->budget) - 2 * more * (int64_t)sizeclass_size(cls));
+	RELAXED_SET(
+		c->budget, RELAXED(c->budget) - magazine_cost(cls, RELAXED(b->capacity), capacity));
 	RELAXED_SET(b->capacity, capacity);
 	RELAXED_SET(b->room, RELAXED(b->room) + more);
 }
@@ -141,23 +117,10 @@ static void
 grow_capacity(struct cache *c, unsigned cls)
 {
 	uint32_t old = RELAXED(c->bins[cls].capacity);
-	uint32_t most = magazine_most(cls);
-	uint32_t capacity = old ? old * 2 : magazine_first(cls);
+	uint32_t capacity = magazine_next(cls, old);
 
-	capacity = capacity > most ? most : capacity;
-	int64_t cost = 2 * ((int64_t)capacity - old) * (int64_t)sizeclass_size(cls);
-	if (capacity > old && (old == 0 || cost <= RELAXED(c->budget)))
+	if (capacity > old && (old == 0 || magazine_cost(cls, old, capacity) <= RELAXED(c->budget)))
 		set_capacity(c, cls, capacity);
-}
-
-/* To the depot when it is worth handing on whole, else, or when it has been idle, to the slabs. */
-static void
-give_magazine(unsigned cls, struct magazine m, bool idle)
-{
-	if (!m.head)
-		return;
-	if (idle || m.count * 2 < magazine_most(cls) || !arena_drain(cls, m))
-		arena_flush(m.head);
 }
 
 /* Empties a bin. */
@@ -171,8 +134,8 @@ flush_bin(struct cache *c, unsigned cls, bool idle)
 
 	set_active(c, cls, NULL, 0);
 	set_spare(s, NULL, 0);
-	give_magazine(cls, active, idle);
-	give_magazine(cls, spare, idle);
+	magazine_give(cls, active, idle);
+	magazine_give(cls, spare, idle);
 }
 
 /* Bins that no slow path has used for a while give their blocks back. */
@@ -344,6 +307,7 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	struct spare *s = &c->spares[cls];
 
 	s->used_ms = now_ms;
+	count(cls, COUNT_MISS);
 	if (b->head) {
 		c->freed_bytes = 0;
 		return bin_pop(b);
@@ -358,6 +322,7 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	grow_capacity(c, cls);
 	uint32_t capacity = RELAXED(b->capacity);
 	c->freed_bytes = 0;
+	count(cls, COUNT_REFILL);
 	struct magazine m = arena_refill(cls, site, capacity, capacity);
 	if (!m.head) {
 		if (!slow_reclaim())
@@ -370,18 +335,6 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	return bin_pop(b);
 }
 
-/* True for what the bins do not hold; L2.5 blocks are better taken from their slab, which knows of
- * zeroes, where somebody asks. */
-static bool
-past_bins(size_t size, size_t align, const bool *zeroed)
-{
-	if (size > (zeroed ? MID_MAX : CACHED_MAX))
-		return true;
-	/* Slabs begin at multiples of 64 KiB. */
-	return align > PAGE_BYTES ||
-	       (align > TINY_STEP && sizeclass_size(sizeclass_of(size)) % align != 0);
-}
-
 /* Without a cache: before there was memory for one, after it was destroyed, or in a signal handler
  * that interrupted this thread's slow path. */
 static HAK_COLD void *
@@ -391,8 +344,8 @@ alloc_uncached(size_t size, size_t align, uintptr_t site, bool *zeroed)
 		return emergency_alloc(size, align);
 	slow_startup();
 	enter();
-	void *p = past_bins(size, align, zeroed) ? slow_alloc_large(size, align, site, zeroed)
-						 : slow_alloc_one(sizeclass_of(size), site);
+	void *p = slow_past_bins(size, align, zeroed) ? slow_alloc_large(size, align, site, zeroed)
+						      : slow_alloc_one(sizeclass_of(size), site);
 	leave(&hak_empty_cache, true);
 	return p;
 }
@@ -413,7 +366,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	RELAXED_SET(c->slow_allocs, RELAXED(c->slow_allocs) + 1);
 	HAK_INJECT(INJECT_SLOW_ALLOC);
 	tick(c, now_ms);
-	if (past_bins(size, align, zeroed))
+	if (slow_past_bins(size, align, zeroed))
 		p = slow_alloc_large(size, align, site, zeroed);
 	else
 		p = alloc_cached(c, sizeclass_of(size), site, now_ms);
@@ -446,6 +399,7 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 
 	if (HAK_UNLIKELY(b->head == p))
 		log_fatal("double free of %p", p);
+	count(cls, COUNT_OVERFLOW);
 	s->used_ms = now_ms;
 	/* The fast path took room that there was not. */
 	if (RELAXED(b->room) < 0)
@@ -459,8 +413,7 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 		HAK_INJECT(INJECT_DRAIN);
 		if (full.head) {
 			c->freed_bytes += full.count * sizeclass_size(cls);
-			if (!arena_drain(cls, full))
-				arena_flush(full.head);
+			magazine_drain(cls, full);
 			grow_capacity(c, cls);
 		}
 	}
@@ -482,10 +435,7 @@ free_uncached(void *p)
 {
 	reset_empty_room(backend_bin(p) / TINY_STEP);
 	if (hak_tls.busy) {
-		if (emergency_owns(p))
-			emergency_free(p);
-		else
-			emergency_defer_one(p);
+		slow_free_busy(p);
 		return;
 	}
 	enter();
@@ -534,6 +484,19 @@ frontend_flush(void)
 		flush_bin(c, cls, true);
 }
 
+static size_t
+cached_bytes(const struct cache *c)
+{
+	size_t bytes = 0;
+
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		int64_t n = (int64_t)RELAXED(c->bins[cls].capacity) - RELAXED(c->bins[cls].room) +
+			    RELAXED(c->spares[cls].count);
+		bytes += n > 0 ? (size_t)n * sizeclass_size(cls) : 0;
+	}
+	return bytes;
+}
+
 void
 frontend_totals(struct frontend_totals *out)
 {
@@ -544,13 +507,47 @@ frontend_totals(struct frontend_totals *out)
 		out->caches++;
 		out->slow_allocs += RELAXED(c->slow_allocs);
 		out->slow_frees += RELAXED(c->slow_frees);
-		for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-			int64_t n = (int64_t)RELAXED(c->bins[cls].capacity) -
-				    RELAXED(c->bins[cls].room) + RELAXED(c->spares[cls].count);
-			out->cached_bytes += n > 0 ? (size_t)n * sizeclass_size(cls) : 0;
-		}
+		out->cached_bytes += cached_bytes(c);
 	}
 	lock_release(&caches.lock);
+}
+
+void
+frontend_each_cache(void (*visit)(void *context, unsigned id, size_t bytes), void *context)
+{
+	unsigned id = 0;
+
+	lock_acquire_wait(&caches.lock);
+	for (struct cache *c = caches.live; c; c = c->next)
+		visit(context, id++, cached_bytes(c));
+	lock_release(&caches.lock);
+}
+
+static void
+cache_audit(const struct cache *c)
+{
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		uint32_t active = 0, spare = 0;
+		for (const void *p = c->bins[cls].head; p; p = link_get(p))
+			active++;
+		for (const void *p = c->spares[cls].head; p; p = link_get(p))
+			spare++;
+		HAK_CHECK(active == active_count(&c->bins[cls]));
+		HAK_CHECK(spare == RELAXED(c->spares[cls].count));
+	}
+}
+
+void
+frontend_audit(void)
+{
+	if (hak_tls.own)
+		cache_audit(hak_tls.own);
+}
+
+const char *
+frontend_mechanism(void)
+{
+	return "thread-local caches";
 }
 
 void

@@ -20,6 +20,7 @@
 #include "backends/backend.h"
 #include "backends/pagemap.h"
 #include "base/compiler.h"
+#include "frontends/counts.h"
 
 #define FRONTEND_NAME "tls"
 
@@ -133,6 +134,7 @@ frontend_try_alloc(size_t size)
 	void *next = *(void **)p;
 	HAK_FORGET(offset);
 	cache_bin_at(c, offset)->head = next;
+	COUNT_FAST_HIT(offset);
 	return p;
 }
 

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,7 +82,7 @@ params_usage(const struct param *params, size_t n, char *text, size_t size)
 	size_t used = 0;
 
 	for (size_t i = 0; i < n && used < size; i++)
-		used += (size_t)snprintf(text + used, size - used, "%s[%s=%g", i ? " " : "",
+		used += (size_t)snprintf(text + used, size - used, "%s[%s=%.15g", i ? " " : "",
 			params[i].name, (double)params[i].value / param_scale(&params[i]));
 	for (size_t i = 0; i < n && used < size; i++)
 		used += (size_t)snprintf(text + used, size - used, "]");
@@ -99,6 +100,14 @@ params_positional(struct param *params, size_t n, int argc, char **argv)
 			argv[n + 1], usage);
 	for (size_t i = 0; i + 1 < (size_t)argc; i++)
 		param_parse(&params[i], argv[i + 1]);
+}
+
+void
+params_ordered(const struct param *min, const struct param *max)
+{
+	if (min->value > max->value)
+		harness_die(HARNESS_USAGE, "%s is %" PRIu64 ", above %s, %" PRIu64 ": swap them",
+			min->name, min->value, max->name, max->value);
 }
 
 /* --- time ------------------------------------------------------------------------------------ */
@@ -119,6 +128,46 @@ harness_sleep_ms(uint64_t ms)
 
 	while (nanosleep(&left, &left) != 0 && errno == EINTR)
 		continue;
+}
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+uint64_t
+harness_rss_kb(void)
+{
+	char text[128];
+	ssize_t length = -1;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	const char *resident;
+
+	if (fd >= 0) {
+		length = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	text[length > 0 ? length : 0] = '\0';
+	/* Sizes in pages: of the address space, then of the resident set. */
+	resident = strchr(text, ' ');
+	if (!resident)
+		harness_die(HARNESS_FAILED,
+			"cannot read the resident set from /proc/self/statm: mount /proc");
+	return strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+void *
+harness_table(size_t n, size_t size)
+{
+	void *table = mmap(NULL, n * size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (table == MAP_FAILED)
+		block_exhausted(n * size);
+	return table;
+}
+
+void
+harness_table_free(void *table, size_t n, size_t size)
+{
+	munmap(table, n * size);
 }
 
 /* --- blocks ---------------------------------------------------------------------------------- */

@@ -30,6 +30,8 @@
 enum {
 	HARNESS_MAX_THREADS = 64, /* of a THREADS or WORKERS parameter */
 	HARNESS_CACHE_LINE = 64,
+	/* One word at every so many bytes is in each page, and not always in the same cache set. */
+	HARNESS_TOUCH = 4096 - HARNESS_CACHE_LINE,
 };
 
 enum harness_status {
@@ -64,6 +66,9 @@ void param_parse(struct param *p, const char *text);
 
 /* Parses argv[1..] into params[0..n-1], in order; those left out at the end keep their default. */
 void params_positional(struct param *params, size_t n, int argc, char **argv);
+
+/* Ends the program if min's value is above max's. */
+void params_ordered(const struct param *min, const struct param *max);
 
 /* --- time and random numbers ----------------------------------------------------------------- */
 
@@ -105,6 +110,38 @@ prng_scale(uint64_t random, uint32_t n)
 {
 	return (uint32_t)(((random >> 32) * n) >> 32);
 }
+
+/* A size of 2^first bytes or more, in one of `octaves` doublings (32 at most in all), each half as
+ * likely as the one before; within one all sizes are equally likely. Small blocks are by far the
+ * most, yet every octave holds about as many bytes. */
+static inline uint32_t
+prng_power_law(uint64_t random, unsigned first, unsigned octaves)
+{
+	uint64_t bits = random | UINT64_C(1) << (octaves - 1);
+	uint32_t base = UINT32_C(1) << (first + (unsigned)__builtin_ctzll(bits));
+
+	return base + prng_scale(random, base);
+}
+
+/* The same with all octaves equally likely: most bytes are in the largest blocks. */
+static inline uint32_t
+prng_log_uniform(uint64_t random, unsigned first, unsigned octaves)
+{
+	uint32_t base = UINT32_C(1) << (first + prng_scale(random << 32, octaves));
+
+	return base + prng_scale(random, base);
+}
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+/* The resident set of this process in KiB, by system calls that need no memory. */
+uint64_t harness_rss_kb(void);
+
+/* A zeroed table of n elements that does not come from the allocator under test and is resident
+ * from the start, so that it neither feeds the allocator nor changes the resident set later. Never
+ * NULL. To be freed by harness_table_free with the same numbers. */
+void *harness_table(size_t n, size_t size);
+void harness_table_free(void *table, size_t n, size_t size);
 
 /* --- blocks ---------------------------------------------------------------------------------- */
 
@@ -176,6 +213,54 @@ block_delete(void *mem, size_t size, uint64_t word)
 		block_damaged(mem, size, expected, first != expected ? first : last);
 	free(mem);
 	return first;
+}
+
+/* Where a live block is and what it must hold; belongs to one thread at a time. The caller chooses
+ * tags that tell live blocks apart. */
+struct slot {
+	void *mem; /* NULL: empty */
+	uint32_t size;
+	uint32_t tag;
+};
+
+/* Whether the block has a word at offset, clear of the one at its end. */
+static inline bool
+slot_has_word(const struct slot *s, size_t offset)
+{
+	return offset + 2 * sizeof(uint64_t) <= s->size;
+}
+
+/* A block from block_new that has the word at every HARNESS_TOUCH bytes too, so that all of it is
+ * resident, as in a program that uses what it asks for. */
+static inline void
+slot_fill(struct slot *s, uint32_t size, uint32_t tag)
+{
+	uint64_t word = tag * HARNESS_GOLDEN;
+	char *mem = block_new(size, word);
+
+	s->mem = mem;
+	s->size = size;
+	s->tag = tag;
+	for (size_t offset = HARNESS_TOUCH; slot_has_word(s, offset); offset += HARNESS_TOUCH)
+		memcpy(mem + offset, &word, sizeof(word));
+}
+
+/* Checks and frees the slot's block. Returns the word read. */
+static inline uint64_t
+slot_empty(struct slot *s)
+{
+	uint64_t word = s->tag * HARNESS_GOLDEN;
+	const char *mem = s->mem;
+	uint64_t found;
+
+	for (size_t offset = HARNESS_TOUCH; slot_has_word(s, offset); offset += HARNESS_TOUCH) {
+		memcpy(&found, mem + offset, sizeof(found));
+		if (found != word)
+			block_damaged(mem, s->size, word, found);
+	}
+	found = block_delete(s->mem, s->size, word);
+	s->mem = NULL;
+	return found;
 }
 
 /* A zeroed array of n elements on cache lines of its own, to be freed by free. Never NULL. */

@@ -24,6 +24,7 @@ BLOCKS = 100
 # The shorter run is long enough for the caches to have grown to what the loop wants.
 ROUNDS = (300, 1300)
 
+# jemalloc works by the clock on its slow paths, and valgrind has no rseq.
 VARIANTS = ("tls-hakmem", "lock-hakmem")
 # The program's name for the case, what the table calls it, and its control.
 CASES = (

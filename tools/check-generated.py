@@ -11,6 +11,8 @@ import house
 FILES = (
     ("backends/sizeclass_table.h",
      [sys.executable, "-B", os.path.join(house.TOP, "tools/gen-sizeclass.py")]),
+    ("frontends/variants.mk",
+     [sys.executable, "-B", os.path.join(house.TOP, "tools/gen-variants.py")]),
     ("docs/config.md", [os.path.join(house.BUILD, "tools/config-doc")]),
 )
 

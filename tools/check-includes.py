@@ -16,6 +16,8 @@ BOUND = (
     ("backends/hakmem/", "backends/backend.h"),
     ("frontends/tls.h", "frontends/frontend.h"),
     ("frontends/lock.h", "frontends/frontend.h"),
+    ("frontends/rseq.h", "frontends/frontend.h"),
+    ("frontends/rseq_x86_64.h", "frontends/rseq.h"),
 )
 
 FORBIDDEN = {

@@ -32,9 +32,21 @@ print_number(size_t n)
 static void
 print_setting(const struct config_setting *s)
 {
+	char name[CONFIG_NAME_BYTES];
+
 	printf("\n## ");
 	print_name(s->variable);
-	printf("\n\n%s\n\n| default | least | most | unit |\n|---|---|---|---|\n| ", s->doc);
+	printf("\n\n%s\n\n", s->doc);
+	if (config_name(s, s->standard, name)) {
+		printf("| default | values |\n|---|---|\n| `%s` |", name);
+		for (size_t value = s->least; value <= s->most; value++) {
+			config_name(s, value, name);
+			printf(" `%s`", name);
+		}
+		printf(" |\n");
+		return;
+	}
+	printf("| default | least | most | unit |\n|---|---|---|---|\n| ");
 	print_number(s->standard);
 	printf(" | ");
 	print_number(s->least);
@@ -50,11 +62,10 @@ main(void)
 	       "<!-- Written by tools/config-doc.c from base/config.h; "
 	       "`make update-generated` renews it. -->\n\n"
 	       "hakmem reads its settings from the environment when it starts. Each is a whole\n"
-	       "decimal number without a suffix. A variable whose name begins with `HAKMEM_` and "
-	       "is\n"
-	       "not listed here, and a value that is no number or out of its range, is reported "
-	       "in\n"
-	       "one line on standard error and left out. (`HAKMEM_TEST_` variables belong to the\n"
+	       "decimal number without a suffix, or one of a few names. A variable whose name\n"
+	       "begins with `HAKMEM_` and is not listed here, and a value that is no number, out\n"
+	       "of its range or none of the names, is reported in one line on standard error and\n"
+	       "left out. (`HAKMEM_TEST_` variables belong to the\n"
 	       "tests and are passed over.) Below, Mi, Gi and Ti stand for 2^20, 2^30 and 2^40.\n");
 	for (size_t i = 0; i < config_setting_count; i++)
 		print_setting(&config_settings[i]);

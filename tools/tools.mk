@@ -12,7 +12,7 @@ house_checks = \
 	tools/check-words.py
 
 TESTS += $(house_checks)
-EXTRA_DIST += $(house_checks) tools/house.py tools/with-python tools/gen-sizeclass.py \
+EXTRA_DIST += $(house_checks) tools/house.py tools/with-python tools/gen-sizeclass.py tools/gen-variants.py \
 	tools/symbols.allowed docs/config.md docs/fastpath.md
 
 # Checks run in the Python that configure found, and know the build that they judge.
@@ -25,22 +25,10 @@ check_PROGRAMS += tools/config-doc
 tools_config_doc_SOURCES = tools/config-doc.c
 tools_config_doc_LDADD = libtesting_hakmem.la
 
-# Linked with the variants' shared libraries, and so that callgrind can run it without libtool's
-# wrapper. The compiler must leave the calls as they are, and lay out the loops as it does for us.
-if !SANITIZED
-check_PROGRAMS += tests/fastpath-tls-hakmem tests/fastpath-lock-hakmem
-endif
+# tests/fastpath.c: linked with the variants' shared libraries, and so that callgrind can run it
+# without libtool's wrapper. The compiler must leave the calls as they are, and lay out the loops as
+# it does for us.
 fastpath_cflags = $(AM_CFLAGS) -fno-builtin
-
-tests_fastpath_tls_hakmem_SOURCES = tests/fastpath.c
-tests_fastpath_tls_hakmem_CFLAGS = $(fastpath_cflags)
-tests_fastpath_tls_hakmem_LDFLAGS = $(AM_LDFLAGS) -no-install
-tests_fastpath_tls_hakmem_LDADD = libhakmem-tls-hakmem.la
-
-tests_fastpath_lock_hakmem_SOURCES = tests/fastpath.c
-tests_fastpath_lock_hakmem_CFLAGS = $(fastpath_cflags)
-tests_fastpath_lock_hakmem_LDFLAGS = $(AM_LDFLAGS) -no-install
-tests_fastpath_lock_hakmem_LDADD = libhakmem-lock-hakmem.la
 
 # Write the committed files anew, in the source tree.
 .PHONY: update-generated update-fastpath update-format

@@ -201,6 +201,24 @@ backend_arena_live(const struct backend_arena *a)
 }
 
 void
+backend_arena_tiers(const struct backend_arena *a, struct backend_tiers *out)
+{
+	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++) {
+		enum tier tier = tier_of_class(cls);
+		size_t size = sizeclass_size(cls);
+		size_t active = a->lists[cls].count * sizeclass_table[cls].capacity;
+		/* A full slab is in no list, and has neither free nor fresh blocks. */
+		for (const struct slab *s = a->lists[cls].head; s; s = s->cut.next) {
+			size_t purged = (size_t)__builtin_popcountll(s->cut.purged);
+			active -= slab_capacity(s) - s->cut.fresh + s->cut.nfree;
+			out->of[tier].cached += (s->cut.nfree - purged) * size;
+			out->of[tier].purged += purged * size;
+		}
+		out->of[tier].active += active * size;
+	}
+}
+
+void
 backend_audit(struct backend_arena *a)
 {
 	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++)

@@ -93,6 +93,9 @@ struct hak_stats {
 void hak_stats_get(struct hak_stats *out);
 /* "tls-hakmem" and the like: which variant this library is. Never NULL. */
 const char *hak_variant(void);
+/* How its front-end caches blocks in this process, in a few words: "thread-local caches", or which
+ * kind of rseq. Never NULL. */
+const char *hak_mechanism(void);
 /* True where p lies in memory that hakmem manages. */
 bool hak_is_in_heap(const void *p);
 /* Walks every structure that the caller can lock and aborts with a line on standard error where an

@@ -5,56 +5,16 @@
 
 #include <sched.h>
 
-#include "arenas/internal.h"
-#include "arenas/select.h"
 #include "backends/emergency.h"
-#include "backends/os.h"
-#include "backends/pages.h"
 #include "base/assert.h"
-#include "base/config.h"
 #include "base/inject.h"
-#include "base/lock.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/arena_unit.h"
 
 #define STEPS (20000 / UNIT_SLOW)
-#define ARENAS 8
 /* What an arena's depots may hold together. */
 #define DEPOT_BYTES (8 * MIB)
 
-static void
-start(size_t limit)
-{
-	hak_config.arenas = limit;
-	backend_init();
-	arena_init();
-}
-
-/* A site that selects the arena. */
-static uintptr_t
-site_of(unsigned index, unsigned active)
-{
-	uintptr_t site = 1;
-
-	while (select_arena(site, active) != index)
-		site++;
-	return site;
-}
-
 /* --- growth ----------------------------------------------------------------------------------- */
-
-static _Atomic int holding;
-
-static void *
-hold_first_arena(void *arg)
-{
-	(void)arg;
-	lock_acquire_wait(&arena_at(0)->lock);
-	atomic_store(&holding, 1);
-	while (atomic_load(&holding) == 1)
-		sleep_us(500);
-	lock_release(&arena_at(0)->lock);
-	return NULL;
-}
 
 /* Meets a held lock n times. The window of a fork ends each wait, so that one thread is enough. */
 static void
@@ -72,33 +32,6 @@ contend(unsigned n)
 	lock_fork_close();
 	atomic_store(&holding, 2);
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
-}
-
-/* Enough contention in a short time for one doubling. */
-static void
-press(void)
-{
-	for (unsigned i = 0; i < 256; i++)
-		arena_note_contention();
-}
-
-static void
-first_arena(void)
-{
-	bool zeroed;
-
-	arena_give(arena_take(1, 0, &zeroed));
-}
-
-static void
-grow_to(unsigned n)
-{
-	first_arena();
-	for (int i = 0; arena_totals().arenas < n; i++) {
-		ck_assert_int_lt(i, 20);
-		press();
-	}
-	ck_assert_uint_eq(arena_totals().arenas, n);
 }
 
 START_TEST(test_growth)
@@ -130,6 +63,17 @@ START_TEST(test_limits)
 }
 END_TEST
 
+/* By itself it is a power of two from one to twice the CPUs. */
+START_TEST(test_limit_from_cpus)
+{
+	start(0);
+	ck_assert_uint_le(arena_limit(), 2 * os_cpus());
+	ck_assert_uint_gt(
+		2 * arena_limit(), os_cpus() * 2 < MAX_ARENAS ? 2 * os_cpus() : MAX_ARENAS);
+	ck_assert(is_power_of_two(arena_limit()));
+}
+END_TEST
+
 /* The system refuses the memory for more: the number stays, and grows later. */
 START_TEST(test_growth_without_memory)
 {
@@ -148,26 +92,6 @@ START_TEST(test_growth_without_memory)
 END_TEST
 
 /* --- magazines -------------------------------------------------------------------------------- */
-
-static uint32_t
-length_of(void *head)
-{
-	uint32_t n = 0;
-
-	for (void *p = head; p; p = *(void **)p)
-		n++;
-	return n;
-}
-
-static struct magazine
-refill(unsigned cls, uintptr_t site, uint32_t n)
-{
-	struct magazine m = arena_refill(cls, site, n, n);
-
-	ck_assert_ptr_nonnull(m.head);
-	ck_assert_uint_eq(length_of(m.head), m.count);
-	return m;
-}
 
 START_TEST(test_round_trip)
 {
@@ -505,6 +429,7 @@ main(void)
 	unit_begin("test_arena");
 	tcase_add_test(tc, test_growth);
 	tcase_add_loop_test(tc, test_limits, 0, 5);
+	tcase_add_test(tc, test_limit_from_cpus);
 	tcase_add_test(tc, test_growth_without_memory);
 	tcase_add_test(tc, test_round_trip);
 	tcase_add_test(tc, test_borrow);

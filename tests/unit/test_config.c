@@ -55,10 +55,11 @@ static void
 check_accepted(const struct config_setting *s, size_t value)
 {
 	struct config before = hak_config;
-	char entry[128], message[512], number[32];
+	char entry[128], message[512], text[32];
 
-	snprintf(number, sizeof(number), "%zu", value);
-	spell(entry, sizeof(entry), s, number);
+	if (!config_name(s, value, text))
+		snprintf(text, sizeof(text), "%zu", value);
+	spell(entry, sizeof(entry), s, text);
 	load_one(entry, message, sizeof(message));
 	ck_assert_msg(field(s) == value, "%s gave %zu", entry, field(s));
 	ck_assert_str_eq(message, "");
@@ -105,6 +106,71 @@ check_refused_value(const struct config_setting *s, const char *value)
 	check_refused(entry);
 }
 
+/* The names are as many as the values, differ, and are those that the code means. */
+START_TEST(test_names)
+{
+	static const struct {
+		const char *variable;
+		size_t value;
+		const char *name;
+	} names[] = {{"HAKMEM_selector", SELECTOR_SITE, "site"},
+		{"HAKMEM_selector", SELECTOR_THREAD, "thread"},
+		{"HAKMEM_selector", SELECTOR_CPU, "cpu"},
+		{"HAKMEM_selector", SELECTOR_SINGLE, "single"},
+		{"HAKMEM_site", SITE_RETURN, "return"}, {"HAKMEM_site", SITE_CALLER, "caller"},
+		{"HAKMEM_stats", STATS_NONE, "0"}, {"HAKMEM_stats", STATS_TEXT, "1"},
+		{"HAKMEM_stats", STATS_JSON, "json"}};
+	size_t values = 0;
+	char name[CONFIG_NAME_BYTES];
+
+	for (size_t i = 0; i < config_setting_count; i++) {
+		const struct config_setting *s = &config_settings[i];
+
+		if (!config_name(s, s->least, name)) {
+			ck_assert_ptr_null(strchr(s->unit, '|'));
+			continue;
+		}
+		ck_assert_uint_eq(s->least, 0);
+		for (size_t value = 0; value <= s->most; value++, values++) {
+			ck_assert(config_name(s, value, name));
+			ck_assert_str_eq(s->variable, names[values].variable);
+			ck_assert_uint_eq(value, names[values].value);
+			ck_assert_str_eq(name, names[values].name);
+		}
+		/* None is left over. */
+		ck_assert(config_name(s, s->most + 1, name));
+		ck_assert_str_eq(name, "");
+	}
+	ck_assert_uint_eq(values, LENGTH(names));
+}
+END_TEST
+
+/* One line lists the names there are and the one that stays. */
+START_TEST(test_misspelt_names)
+{
+	static const struct {
+		char entry[64];
+		const char *list;
+	} entries[] = {{"HAKMEM_SELECTOR=sites", "not one of site|thread|cpu|single; using site"},
+		{"HAKMEM_SELECTOR=SITE", "site|thread|cpu|single"},
+		{"HAKMEM_SELECTOR=", "site|thread|cpu|single"},
+		{"HAKMEM_SELECTOR=0", "site|thread|cpu|single"},
+		{"HAKMEM_SELECTOR=cpu|single", "site|thread|cpu|single"},
+		{"HAKMEM_SELECTOR=cpu ", "site|thread|cpu|single"},
+		{"HAKMEM_SITE=callers", "not one of return|caller; using return"},
+		{"HAKMEM_STATS=text", "not one of 0|1|json; using 0"},
+		{"HAKMEM_STATS=2", "not one of 0|1|json; using 0"}};
+	char entry[64], message[512];
+
+	for (size_t i = 0; i < LENGTH(entries); i++) {
+		strcpy(entry, entries[i].entry);
+		check_refused(entry);
+		load_one(entry, message, sizeof(message));
+		ck_assert_msg(strstr(message, entries[i].list) != NULL, "%s: '%s'", entry, message);
+	}
+}
+END_TEST
+
 START_TEST(test_bad_numbers)
 {
 	static const char *const values[] = {"", " ", "-1", "+1", "1 ", " 1", "0x10", "1k", "1.5",
@@ -119,7 +185,10 @@ END_TEST
 START_TEST(test_out_of_range)
 {
 	const struct config_setting *s = &config_settings[_i];
-	char number[32];
+	char number[CONFIG_NAME_BYTES + 32];
+
+	if (config_name(s, s->most, number))
+		return;
 
 	/* A value of its own, so that a refusal that fell back on the default would show. */
 	check_accepted(s, s->most);
@@ -174,7 +243,9 @@ main(void)
 	tcase_add_loop_test(tc, test_accepted, 0, n);
 	tcase_add_loop_test(tc, test_bad_numbers, 0, n);
 	tcase_add_loop_test(tc, test_out_of_range, 0, n);
+	tcase_add_test(tc, test_names);
 	tcase_add_test(tc, test_misspelt);
+	tcase_add_test(tc, test_misspelt_names);
 	tcase_add_test(tc, test_others);
 	return run_suite(suite);
 }

@@ -314,6 +314,9 @@ START_TEST(test_point)
 		(armed_point == INJECT_DRAIN || armed_point == INJECT_CACHE_EXIT ||
 			armed_point == INJECT_REFILL))
 		return;
+	/* Caches of CPUs do not end with a thread. */
+	if (strncmp(hak_variant(), "rseq", 4) == 0 && armed_point == INJECT_CACHE_EXIT)
+		return;
 	ck_assert_uint_gt(atomic_load(&hits), 0);
 	if (behaviour == SIGNAL)
 		ck_assert_uint_eq(atomic_load(&handled), atomic_load(&hits));

@@ -2,23 +2,19 @@
 # tests/unit/unit-tests.mk - the tests of the internals, by module. The top Makefile.am includes this
 # after it has set check_PROGRAMS and TESTS.
 #
-# They are linked with the convenience library of what lies below the front-ends, built for testing,
-# or, where a front-end is needed, with one of each front-end. Check keeps the C library's malloc.
+# They are linked with the convenience library of what lies below the front-ends, built for testing;
+# test_faults and test_inject need a front-end and are built once per variant
+# (frontends/variants.mk). Check keeps the C library's malloc.
 
 unit_tests = \
 	test_assert test_config test_lock test_sizeclass test_pages test_pagemap test_backend \
 	test_big test_arena test_emergency
-unit_frontend_tests = \
-	test_faults_tls_hakmem test_faults_lock_hakmem \
-	test_inject_tls_hakmem test_inject_lock_hakmem
-check_PROGRAMS += $(unit_tests) $(unit_frontend_tests)
-TESTS += $(unit_tests) $(unit_frontend_tests)
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
 
 unit_cppflags = $(AM_CPPFLAGS) -DHAK_TESTING
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 unit_ldadd = libtesting_hakmem.la $(CHECK_LIBS) -lpthread
-unit_ldadd_tls = libcore_tls_hakmem.la $(CHECK_LIBS) -lpthread
-unit_ldadd_lock = libcore_lock_hakmem.la $(CHECK_LIBS) -lpthread
 unit_headers = tests/unit/unit.h tests/check_main.h tests/pattern.h
 
 test_assert_SOURCES = tests/unit/test_assert.c $(unit_headers)
@@ -61,7 +57,7 @@ test_big_CPPFLAGS = $(unit_cppflags)
 test_big_CFLAGS = $(unit_cflags)
 test_big_LDADD = $(unit_ldadd)
 
-test_arena_SOURCES = tests/unit/test_arena.c $(unit_headers)
+test_arena_SOURCES = tests/unit/test_arena.c tests/unit/arena_unit.h $(unit_headers)
 test_arena_CPPFLAGS = $(unit_cppflags)
 test_arena_CFLAGS = $(unit_cflags)
 test_arena_LDADD = $(unit_ldadd)
@@ -71,22 +67,5 @@ test_emergency_CPPFLAGS = $(unit_cppflags)
 test_emergency_CFLAGS = $(unit_cflags)
 test_emergency_LDADD = $(unit_ldadd)
 
-test_faults_tls_hakmem_SOURCES = tests/unit/test_faults.c $(unit_headers)
-test_faults_tls_hakmem_CPPFLAGS = $(unit_cppflags)
-test_faults_tls_hakmem_CFLAGS = $(unit_cflags)
-test_faults_tls_hakmem_LDADD = $(unit_ldadd_tls)
-
-test_faults_lock_hakmem_SOURCES = tests/unit/test_faults.c $(unit_headers)
-test_faults_lock_hakmem_CPPFLAGS = $(unit_cppflags)
-test_faults_lock_hakmem_CFLAGS = $(unit_cflags)
-test_faults_lock_hakmem_LDADD = $(unit_ldadd_lock)
-
-test_inject_tls_hakmem_SOURCES = tests/unit/test_inject.c $(unit_headers)
-test_inject_tls_hakmem_CPPFLAGS = $(unit_cppflags)
-test_inject_tls_hakmem_CFLAGS = $(unit_cflags)
-test_inject_tls_hakmem_LDADD = $(unit_ldadd_tls)
-
-test_inject_lock_hakmem_SOURCES = tests/unit/test_inject.c $(unit_headers)
-test_inject_lock_hakmem_CPPFLAGS = $(unit_cppflags)
-test_inject_lock_hakmem_CFLAGS = $(unit_cflags)
-test_inject_lock_hakmem_LDADD = $(unit_ldadd_lock)
+faults_sources = tests/unit/test_faults.c $(unit_headers)
+inject_sources = tests/unit/test_inject.c $(unit_headers)

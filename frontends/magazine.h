@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/magazine.h - how large the magazines of a caching front-end are, and where full ones
+ * go. All functions are thread-safe. */
+#ifndef HAK_FRONTENDS_MAGAZINE_H
+#define HAK_FRONTENDS_MAGAZINE_H
+
+#include "arenas/arena.h"
+#include "frontends/counts.h"
+
+/* A full magazine holds about this many bytes, and no more blocks than the second figure. */
+#define MAGAZINE_BYTES 32768
+#define MAGAZINE_MOST 256
+/* A bin starts with magazines of this many bytes, at least one block, at most so many. */
+#define MAGAZINE_FIRST_BYTES 512
+#define MAGAZINE_FIRST 16
+
+HAK_INLINE uint32_t
+magazine_blocks(size_t bytes, unsigned cls, uint32_t most)
+{
+	size_t n = bytes / sizeclass_size(cls);
+
+	return n < 1 ? 1 : n > most ? most : (uint32_t)n;
+}
+
+/* The most blocks that a magazine of the class may hold. */
+HAK_INLINE uint32_t
+magazine_most(unsigned cls)
+{
+	return magazine_blocks(MAGAZINE_BYTES, cls, MAGAZINE_MOST);
+}
+
+/* How many it holds at first. */
+HAK_INLINE uint32_t
+magazine_first(unsigned cls)
+{
+	return magazine_blocks(MAGAZINE_FIRST_BYTES, cls, MAGAZINE_FIRST);
+}
+
+/* The size after this one: double, up to the most. */
+HAK_INLINE uint32_t
+magazine_next(unsigned cls, uint32_t old)
+{
+	uint32_t next = old ? old * 2 : magazine_first(cls);
+
+	return next > magazine_most(cls) ? magazine_most(cls) : next;
+}
+
+/* By how many bytes a bin's two magazines grow with that. */
+HAK_INLINE int64_t
+magazine_cost(unsigned cls, uint32_t old, uint32_t capacity)
+{
+	return 2 * ((int64_t)capacity - old) * (int64_t)sizeclass_size(cls);
+}
+
+/* Gives a full magazine to the depot of an arena. */
+HAK_INLINE void
+magazine_drain(unsigned cls, struct magazine m)
+{
+	count(cls, COUNT_DRAIN);
+	if (!arena_drain(cls, m))
+		arena_flush(m.head);
+}
+
+/* To the depot when it is worth handing on whole, else, or when it has been idle, to the slabs. */
+HAK_INLINE void
+magazine_give(unsigned cls, struct magazine m, bool idle)
+{
+	if (!m.head)
+		return;
+	if (idle || m.count * 2 < magazine_most(cls))
+		arena_flush(m.head);
+	else
+		magazine_drain(cls, m);
+}
+
+#endif

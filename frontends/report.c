@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/report.c - the statistics as a report, part by part.
+ *
+ * Each part is gathered under its locks and written after they have been released: standard error
+ * may be a pipe whose reader waits for one of them. The parts are therefore no one snapshot. */
+#include "frontends/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arenas/arena.h"
+#include "arenas/sites.h"
+#include "backends/os.h"
+#include "base/config.h"
+#include "base/writer.h"
+#include "frontends/frontend.h"
+#include "frontends/modules.h"
+#include "frontends/slow.h"
+#include "hakmem/hakmem.h"
+
+/* The report lives on the stack of whichever thread asks for it: more caches are not listed. */
+#define CACHES_LISTED 128
+
+#ifdef HAK_COUNTERS
+#define HITS_ARE_COUNTED true
+#else
+#define HITS_ARE_COUNTED false
+#endif
+
+static const char *const tier_names[TIERS] = {"tiny", "l2", "l2_5", "big"};
+
+/* 0 of 0 is no share. */
+static void
+write_share(struct writer *w, const char *key, uint64_t part, uint64_t whole)
+{
+	if (whole)
+		writer_fixed(w, key, (double)part / (double)whole, 6);
+	else
+		writer_null(w, key);
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+static void
+write_setting(struct writer *w, const char *key, const struct config_setting *s)
+{
+	char name[CONFIG_NAME_BYTES];
+	size_t value = config_value(s);
+
+	if (config_name(s, value, name))
+		writer_string(w, key, name);
+	else
+		writer_number(w, key, value);
+}
+
+/* The setting whose field is at that offset in struct config. */
+static void
+write_setting_at(struct writer *w, const char *key, size_t offset)
+{
+	for (size_t i = 0; i < config_setting_count; i++)
+		if (config_settings[i].offset == offset)
+			write_setting(w, key, &config_settings[i]);
+}
+
+/* A setting's name as the environment has it. */
+static const char *
+upper_case(char out[64], const char *name)
+{
+	size_t i = 0;
+
+	for (; name[i] && i < 63; i++)
+		out[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
+	out[i] = '\0';
+	return out;
+}
+
+static void
+write_settings(struct writer *w)
+{
+	char name[64];
+
+	writer_object(w, "settings");
+	for (size_t i = 0; i < config_setting_count; i++)
+		write_setting(
+			w, upper_case(name, config_settings[i].variable), &config_settings[i]);
+	writer_end(w);
+}
+
+/* --- the heap as a whole --------------------------------------------------------------------- */
+
+static void
+write_heading(struct writer *w)
+{
+	writer_string(w, "version", HAKMEM_VERSION);
+	writer_string(w, "variant", hak_variant());
+	writer_string(w, "mechanism", hak_mechanism());
+	write_setting_at(w, "selector", offsetof(struct config, selector));
+	write_setting_at(w, "site", offsetof(struct config, site));
+	writer_number(w, "arenas_active", arena_totals().arenas);
+	writer_number(w, "arenas_limit", arena_limit());
+}
+
+static void
+write_stats(struct writer *w)
+{
+	struct hak_stats s;
+
+	hak_stats_get(&s);
+	writer_object(w, "stats");
+#define FIELD(name) writer_number(w, #name, s.name)
+	FIELD(live_bytes);
+	FIELD(cached_bytes);
+	FIELD(slab_bytes);
+	FIELD(dirty_bytes);
+	FIELD(committed_bytes);
+	FIELD(big_bytes);
+	FIELD(big_cached_bytes);
+	FIELD(big_count);
+	FIELD(peak_bytes);
+	FIELD(arenas);
+	FIELD(caches);
+	FIELD(slow_allocs);
+	FIELD(slow_frees);
+	FIELD(purges);
+	FIELD(purged_bytes);
+#undef FIELD
+	writer_end(w);
+}
+
+static void
+write_system(struct writer *w)
+{
+	struct os_faults faults = os_faults();
+	struct os_advice advice = os_advice();
+
+	writer_object(w, "faults");
+	writer_number(w, "minor", faults.minor);
+	writer_number(w, "major", faults.major);
+	writer_end(w);
+	writer_object(w, "madvise");
+	writer_number(w, "purge_calls", advice.purges);
+	writer_number(w, "purge_bytes", advice.purged_bytes);
+	writer_number(w, "offer_calls", advice.offers);
+	writer_number(w, "offer_bytes", advice.offered_bytes);
+	writer_number(w, "huge_calls", advice.huges);
+	writer_number(w, "huge_bytes", advice.huge_bytes);
+	writer_end(w);
+}
+
+/* --- the front-end --------------------------------------------------------------------------- */
+
+struct cache_list {
+	unsigned n, omitted;
+	struct {
+		unsigned id;
+		size_t bytes;
+	} caches[CACHES_LISTED];
+};
+
+static void
+note_cache(void *context, unsigned id, size_t bytes)
+{
+	struct cache_list *list = context;
+
+	if (list->n == CACHES_LISTED) {
+		list->omitted++;
+		return;
+	}
+	list->caches[list->n].id = id;
+	list->caches[list->n++].bytes = bytes;
+}
+
+static HAK_NOINLINE void
+write_caches(struct writer *w)
+{
+	struct cache_list list;
+	bool entered = frontend_enter();
+
+	list.n = list.omitted = 0;
+	frontend_each_cache(note_cache, &list);
+	if (entered)
+		frontend_leave();
+	writer_array(w, "caches");
+	for (unsigned i = 0; i < list.n; i++) {
+		writer_object(w, NULL);
+		writer_number(w, "id", list.caches[i].id);
+		writer_number(w, "bytes", list.caches[i].bytes);
+		writer_end(w);
+	}
+	writer_end(w);
+	writer_number(w, "caches_omitted", list.omitted);
+}
+
+static void
+write_frontend(struct writer *w)
+{
+	struct frontend_totals totals;
+	bool entered = frontend_enter();
+
+	frontend_totals(&totals);
+	if (entered)
+		frontend_leave();
+	writer_object(w, "frontend");
+	writer_number(w, "caches", totals.caches);
+	writer_number(w, "cached_bytes", totals.cached_bytes);
+	writer_number(w, "slow_allocs", totals.slow_allocs);
+	writer_number(w, "slow_frees", totals.slow_frees);
+	writer_number(w, "restarts", totals.restarts);
+	writer_end(w);
+}
+
+static void
+write_class(struct writer *w, unsigned cls, const struct frontend_class *c)
+{
+	writer_object(w, NULL);
+	writer_number(w, "class", cls);
+	writer_number(w, "size", sizeclass_size(cls));
+	writer_string(w, "tier", tier_names[tier_of_class(cls)]);
+	if (HITS_ARE_COUNTED)
+		writer_number(w, "hits", c->hits);
+	else
+		writer_null(w, "hits");
+	writer_number(w, "misses", c->misses);
+	writer_number(w, "overflows", c->overflows);
+	writer_number(w, "refills", c->refills);
+	writer_number(w, "drains", c->drains);
+	write_share(w, "hit_rate", c->hits, HITS_ARE_COUNTED ? c->hits + c->misses : 0);
+	writer_end(w);
+}
+
+static HAK_NOINLINE void
+write_classes(struct writer *w)
+{
+	struct frontend_class classes[BIN_CLASSES];
+	bool entered = frontend_enter();
+
+	frontend_classes(classes);
+	if (entered)
+		frontend_leave();
+	writer_array(w, "classes");
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		const struct frontend_class *c = &classes[cls];
+		if (c->hits | c->misses | c->overflows | c->refills | c->drains)
+			write_class(w, cls, c);
+	}
+	writer_end(w);
+}
+
+/* --- arenas ---------------------------------------------------------------------------------- */
+
+static void
+write_counts(struct writer *w, const struct arena_report *r)
+{
+	writer_number(w, "lock_acquisitions", r->counts.acquisitions);
+	writer_number(w, "lock_contended", r->contended);
+	writer_fixed(w, "lock_wait_us", (double)r->counts.wait_ns / 1000, 1);
+	writer_number(w, "refills", r->counts.refills);
+	writer_number(w, "drains", r->counts.drains);
+	writer_number(w, "borrowed", r->counts.borrowed);
+	writer_number(w, "singles", r->counts.singles);
+	writer_number(w, "blocks", r->counts.blocks);
+	writer_number(w, "remote_magazines", r->counts.remote_magazines);
+	writer_number(w, "remote_blocks", r->counts.remote_blocks);
+	writer_number(w, "depot_bytes", r->depot_bytes);
+}
+
+static void
+add_report(struct arena_report *sum, const struct arena_report *r)
+{
+#define ADD(field) sum->field += r->field
+	ADD(counts.acquisitions);
+	ADD(counts.wait_ns);
+	ADD(counts.refills);
+	ADD(counts.drains);
+	ADD(counts.borrowed);
+	ADD(counts.singles);
+	ADD(counts.blocks);
+	ADD(counts.remote_magazines);
+	ADD(counts.remote_blocks);
+	ADD(contended);
+	ADD(depot_bytes);
+#undef ADD
+}
+
+static bool
+read_arena(unsigned index, struct arena_report *r, struct backend_tiers *tiers)
+{
+	bool entered = frontend_enter();
+	bool there = arena_report(index, r, tiers);
+
+	if (entered)
+		frontend_leave();
+	return there;
+}
+
+static void
+write_tiers(struct writer *w, const struct backend_tiers *tiers)
+{
+	writer_object(w, "tiers");
+	for (int i = 0; i < TIERS; i++) {
+		writer_object(w, tier_names[i]);
+		writer_number(w, "active", tiers->of[i].active);
+		writer_number(w, "cached", tiers->of[i].cached);
+		writer_number(w, "purged", tiers->of[i].purged);
+		writer_end(w);
+	}
+	writer_end(w);
+}
+
+static void
+write_arenas(struct writer *w)
+{
+	struct arena_report r, sum = {0};
+	struct backend_tiers tiers = {0};
+
+	writer_array(w, "arenas");
+	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+		if (!read_arena(i, &r, &tiers))
+			continue;
+		writer_object(w, NULL);
+		writer_number(w, "index", i);
+		write_counts(w, &r);
+		writer_end(w);
+		add_report(&sum, &r);
+	}
+	writer_end(w);
+	writer_object(w, "totals");
+	write_counts(w, &sum);
+	write_share(w, "contended_share", sum.contended, sum.counts.acquisitions);
+	write_share(w, "remote_share", sum.counts.remote_blocks, sum.counts.blocks);
+	writer_end(w);
+	struct backend_totals all = backend_totals();
+	tiers.of[TIER_BIG].active = all.big;
+	tiers.of[TIER_BIG].cached = all.big_cached;
+	write_tiers(w, &tiers);
+}
+
+/* --- sites ----------------------------------------------------------------------------------- */
+
+/* An address, the file it is in, and where there. */
+static HAK_NOINLINE void
+write_place(struct writer *w, const char *const keys[3], uintptr_t address)
+{
+	struct module module;
+	bool found = address && module_of(address, &module);
+
+	if (address)
+		writer_address(w, keys[0], address);
+	else
+		writer_null(w, keys[0]);
+	if (found) {
+		writer_string(w, keys[1], module.path);
+		writer_address(w, keys[2], module.offset);
+	} else {
+		writer_null(w, keys[1]);
+		writer_null(w, keys[2]);
+	}
+}
+
+static void
+write_sites(struct writer *w)
+{
+	static const char *const callee[] = {"address", "module", "offset"};
+	static const char *const caller[] = {"caller", "caller_module", "caller_offset"};
+	struct sites_summary s;
+
+	sites_summary(&s);
+	writer_object(w, "sites");
+	writer_number(w, "seen", s.seen);
+	writer_number(w, "events", s.events);
+	writer_number(w, "overflow", s.overflow);
+	writer_fixed(w, "entropy_bits", s.entropy, 4);
+	writer_array(w, "hottest");
+	for (unsigned i = 0; i < s.nhottest; i++) {
+		writer_object(w, NULL);
+		writer_number(w, "events", s.hottest[i].events);
+		write_share(w, "share", s.hottest[i].events, s.events);
+		write_place(w, callee, s.hottest[i].address);
+		write_place(w, caller, s.hottest[i].caller);
+		writer_end(w);
+	}
+	writer_end(w);
+	writer_end(w);
+}
+
+/* --- where it goes --------------------------------------------------------------------------- */
+
+/* Many programs close standard error before they end (the core utilities do): a second descriptor
+ * for it then has the report. Written when the library is loaded. */
+static struct {
+	int fd;
+	dev_t device;
+	ino_t inode;
+} spare = {.fd = -1};
+/* Out of the way of programs that count on low numbers. */
+#define SPARE_FD 100L
+
+static bool
+identify(int fd, dev_t *device, ino_t *inode)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) != 0)
+		return false;
+	*device = status.st_dev;
+	*inode = status.st_ino;
+	return true;
+}
+
+static void __attribute__((constructor)) keep_standard_error(void)
+{
+	int saved = errno;
+
+	slow_startup();
+	if (CONFIG(stats))
+		spare.fd = (int)syscall(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC, SPARE_FD);
+	if (spare.fd >= 0 && !identify(spare.fd, &spare.device, &spare.inode))
+		spare.fd = -1;
+	errno = saved;
+}
+
+/* Standard error, or its other descriptor where that is closed and the program has not opened
+ * something else under the number. */
+static int
+report_fd(void)
+{
+	dev_t device;
+	ino_t inode;
+
+	if (spare.fd >= 0 && !identify(STDERR_FILENO, &device, &inode) &&
+		identify(spare.fd, &device, &inode) && device == spare.device &&
+		inode == spare.inode)
+		return spare.fd;
+	return STDERR_FILENO;
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+void
+report_write(bool json)
+{
+	struct writer w;
+	int saved = errno;
+
+	writer_begin(&w, report_fd(), json, "hakmem");
+	write_heading(&w);
+	write_stats(&w);
+	write_frontend(&w);
+	write_caches(&w);
+	write_classes(&w);
+	write_arenas(&w);
+	write_sites(&w);
+	write_system(&w);
+	write_settings(&w);
+	writer_finish(&w);
+	errno = saved;
+}

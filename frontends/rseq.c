@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/rseq.c - the slow paths of the per-CPU caches.
+ *
+ * A slow path may lose its CPU between any two steps of rseq_cache.h; it then goes on in another
+ * cache, and what it finds no room for goes to the arenas. */
+#include "arenas/arena.h"
+#include "backends/emergency.h"
+#include "backends/os.h"
+#include "base/assert.h"
+#include "base/inject.h"
+#include "frontends/rseq_cache.h"
+#include "frontends/slow.h"
+
+/* After so much was freed without a slow path of malloc, the next malloc looks at the clock. */
+#define FREED_BYTES 65536
+
+/* Drained and freed past the bins since malloc was last on a slow path. */
+static _Atomic size_t freed_bytes HAK_CACHE_ALIGNED;
+
+void
+frontend_init(void)
+{
+	rseq_caches_init();
+}
+
+/* False in a signal handler that interrupted this thread's slow path. */
+static bool
+enter(void)
+{
+	struct rseq_thread *t = &hak_rseq_thread;
+
+	if (t->busy)
+		return false;
+	slow_startup();
+	t->busy = true;
+	HAK_SIGNAL_FENCE();
+	if (HAK_UNLIKELY(!t->known))
+		rseq_thread_attach();
+	return true;
+}
+
+bool
+frontend_enter(void)
+{
+	return enter();
+}
+
+void
+frontend_leave(void)
+{
+	HAK_SIGNAL_FENCE();
+	hak_rseq_thread.busy = false;
+}
+
+/* Looks at the clock. */
+static void
+tick(uint32_t now_ms)
+{
+	rseq_age(now_ms);
+	arena_tick(now_ms);
+}
+
+/* --- the slow paths -------------------------------------------------------------------------- */
+
+/* Puts what is left of a magazine into the cache, as the active one or the spare, or gives it to
+ * the arenas. */
+static void
+stow(unsigned cls, struct magazine m)
+{
+	if (m.head && !rseq_put(rseq_active_at(cls), m) && !rseq_put(rseq_spare_at(cls), m))
+		magazine_give(cls, m, false);
+}
+
+/* A magazine's first block; the rest is stowed. */
+static void *
+first_of(unsigned cls, struct magazine m)
+{
+	void *p = m.head;
+
+	if (HAK_UNLIKELY(!pagemap_in_primary(p)) && !pagemap_contains(p))
+		log_fatal("a free block was written to after it was freed: its link is %p", p);
+	stow(cls, (struct magazine){m.count > 1 ? *(void **)p : NULL, m.count - 1});
+	return p;
+}
+
+static void *
+alloc_refilled(struct rseq_cache *c, unsigned cls, uintptr_t site)
+{
+	uint32_t capacity = rseq_capacity(c, cls);
+
+	capacity = capacity ? capacity : 1;
+	count(cls, COUNT_REFILL);
+	struct magazine m = arena_refill(cls, site, capacity, capacity);
+	if (!m.head) {
+		if (!slow_reclaim())
+			return slow_alloc_emergency(cls);
+		m = arena_refill(cls, site, 1, 1);
+		if (!m.head)
+			return lock_was_refused() ? slow_alloc_emergency(cls) : NULL;
+	}
+	return first_of(cls, m);
+}
+
+static void *
+alloc_cached(struct rseq_cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
+{
+	/* A thread's first call, one that met closed caches, or caches under locks. */
+	void *p = rseq_try_pop(cls);
+
+	if (p)
+		return p;
+	count(cls, COUNT_MISS);
+	RELAXED_SET(c->used_ms[cls], now_ms);
+	RELAXED_SET(c->used, true);
+	rseq_grow(c, cls);
+	/* A magazine of another region, or one with a link that was written over. */
+	struct magazine m = rseq_take(rseq_active_at(cls));
+	if (!m.head)
+		m = rseq_take(rseq_spare_at(cls));
+	return m.head ? first_of(cls, m) : alloc_refilled(c, cls, site);
+}
+
+void *
+frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
+{
+	void *p;
+
+	if (zeroed)
+		*zeroed = false;
+	if (size == 0)
+		size = 1;
+	if (HAK_UNLIKELY(!enter()))
+		return emergency_alloc(size, align);
+	struct rseq_cache *c = rseq_cache_now();
+	uint32_t now_ms = os_now_ms();
+	atomic_fetch_add_explicit(&c->slow_allocs, 1, memory_order_relaxed);
+	HAK_INJECT(INJECT_SLOW_ALLOC);
+	if (RELAXED(freed_bytes))
+		RELAXED_SET(freed_bytes, 0);
+	rseq_arm();
+	tick(now_ms);
+	if (slow_past_bins(size, align, zeroed))
+		p = slow_alloc_large(size, align, site, zeroed);
+	else
+		p = alloc_cached(c, sizeclass_of(size), site, now_ms);
+	frontend_leave();
+	return p;
+}
+
+/* The active magazine is full, or has no capacity yet: makes room. */
+static void
+make_room(struct rseq_cache *c, unsigned cls)
+{
+	if (rseq_capacity(c, cls) == 0) {
+		rseq_grow(c, cls);
+		return;
+	}
+	struct magazine m = rseq_take(rseq_active_at(cls));
+	HAK_INJECT(INJECT_DRAIN);
+	if (!m.head || rseq_put(rseq_spare_at(cls), m))
+		return;
+	struct magazine full = rseq_take(rseq_spare_at(cls));
+	if (!rseq_put(rseq_spare_at(cls), m))
+		magazine_give(cls, m, false);
+	if (full.head) {
+		atomic_fetch_add_explicit(
+			&freed_bytes, full.count * sizeclass_size(cls), memory_order_relaxed);
+		magazine_give(cls, full, false);
+		rseq_grow(c, cls);
+	}
+}
+
+static void
+free_cached(struct rseq_cache *c, unsigned cls, void *p, uint32_t now_ms)
+{
+	for (int i = 0; i < RSEQ_TRIES; i++) {
+		if (rseq_try_push(cls, p))
+			return;
+		if (rseq_magazine(RELAXED(c->bins[cls].word)).head == p)
+			log_fatal("double free of %p", p);
+		if (i == 0) {
+			count(cls, COUNT_OVERFLOW);
+			RELAXED_SET(c->used_ms[cls], now_ms);
+			RELAXED_SET(c->used, true);
+		}
+		make_room(c, cls);
+		if (rseq_capacity(c, cls) == 0)
+			break; /* a thread without a cache */
+		c = rseq_cache_now();
+	}
+	slow_free(p);
+}
+
+void
+rseq_free_slow(void *p)
+{
+	if (!p)
+		return;
+	if (HAK_UNLIKELY(!enter())) {
+		slow_free_busy(p);
+		return;
+	}
+	struct rseq_cache *c = rseq_cache_now();
+	uint32_t now_ms = os_now_ms();
+	unsigned cls = backend_bin(p) / TINY_STEP;
+	atomic_fetch_add_explicit(&c->slow_frees, 1, memory_order_relaxed);
+	HAK_INJECT(INJECT_SLOW_FREE);
+	/* Sequences pop from the primary region only. */
+	if (cls && pagemap_in_primary(p)) {
+		free_cached(c, cls, p, now_ms);
+	} else {
+		atomic_fetch_add_explicit(&freed_bytes, FREED_BYTES, memory_order_relaxed);
+		slow_free(p);
+	}
+	tick(now_ms);
+	if (RELAXED(freed_bytes) >= FREED_BYTES && RELAXED(hak_rseq.alloc_base) != hak_rseq.closed)
+		rseq_disarm();
+	frontend_leave();
+}
+
+/* --- the rest of the contract ---------------------------------------------------------------- */
+
+void
+frontend_flush(void)
+{
+	rseq_drain_idle(os_now_ms(), 0);
+}
