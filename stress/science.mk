@@ -2,7 +2,7 @@
 # stress/science.mk - the workloads that compute something, included by the top Makefile.am after
 # stress.mk, whose stress_harness it uses. dedup needs zlib, others the mathematical library.
 
-noinst_PROGRAMS += stress/espresso stress/barnes stress/blackscholes stress/fluidanimate \
+pkglibexec_PROGRAMS += stress/espresso stress/barnes stress/blackscholes stress/fluidanimate \
 	stress/canneal stress/dedup
 
 stress_espresso_SOURCES = stress/espresso.c stress/cover.c stress/cover.h stress/science.h \

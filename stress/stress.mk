@@ -5,7 +5,7 @@
 
 stress_harness = stress/harness.c stress/harness.h
 
-noinst_PROGRAMS += stress/larson stress/threadtest stress/xmalloc stress/cfrac stress/mstress \
+pkglibexec_PROGRAMS += stress/larson stress/threadtest stress/xmalloc stress/cfrac stress/mstress \
 	stress/sh6 stress/sh8 stress/alloc-test stress/cache-scratch stress/cache-thrash \
 	stress/churn stress/scenario stress/fragment stress/burst
 

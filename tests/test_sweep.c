@@ -2,10 +2,10 @@
  * tests/test_sweep.c - the sweep's parts: text formats, statistics, the judgement of checksums, the
  * proof, and the launcher with its usage figures. */
 #include "stress/sweep/allocators.h"
+#include "stress/sweep/app.h"
 #include "stress/sweep/launch.h"
 #include "stress/sweep/places.h"
 #include "stress/sweep/proof.h"
-#include "stress/sweep/redis.h"
 #include "stress/sweep/results.h"
 #include "stress/sweep/stats.h"
 #include "stress/sweep/text.h"
@@ -150,25 +150,22 @@ add_run(struct results *r, const struct workload *w, const struct allocator *a, 
 	results_add(r, &run);
 }
 
-START_TEST(results_leave_out_the_warm_up)
+START_TEST(results_find_runs_by_cell_and_round)
 {
 	struct results r = {0};
 
-	add_run(&r, &fixed, &one, 0, 100, "x");
-	for (int i = 1; i <= 3; i++)
-		add_run(&r, &fixed, &one, i, i, "x");
-	add_run(&r, &fixed, &two, 1, 50, "x");
-	add_run(&r, &timed, &one, 1, 4, "x");
-	struct summary s = results_summary(&r, &fixed, 2, &one);
-
-	ck_assert_uint_eq(s.time.n, 3);
-	ck_assert_double_eq(s.time.median, 2);
-	ck_assert_double_eq(s.rss_kb.median, 20);
-	ck_assert_uint_eq(s.failed, 0);
-	ck_assert_uint_eq(results_summary(&r, &fixed, 4, &one).time.n, 0);
-	/* A timed workload is compared by the time of an operation. */
-	s = results_summary(&r, &timed, 2, &one);
-	ck_assert_double_eq(s.time.median, 1e9 / 250);
+	add_run(&r, &fixed, &one, 1, 1, "x");
+	add_run(&r, &fixed, &two, 2, 1, "x");
+	r.runs[1].status = RUN_TIMEOUT;
+	ck_assert_ptr_eq(results_find(&r, &fixed, 2, &one, 1), &r.runs[0]);
+	ck_assert_ptr_null(results_find(&r, &fixed, 2, &one, 2));
+	ck_assert_ptr_null(results_find(&r, &fixed, 4, &one, 1));
+	ck_assert_ptr_null(results_find(&r, &timed, 2, &one, 1));
+	ck_assert(results_has(&r, &fixed, 2, &two, RUN_TIMEOUT));
+	ck_assert(!results_has(&r, &fixed, 2, &one, RUN_TIMEOUT));
+	/* What was interrupted is still to be done. */
+	r.runs[0].status = RUN_INTERRUPTED;
+	ck_assert_ptr_null(results_find(&r, &fixed, 2, &one, 1));
 	results_free(&r);
 }
 END_TEST
@@ -187,11 +184,6 @@ START_TEST(results_with_another_checksum_fail)
 	ck_assert_int_eq(r.runs[2].status, RUN_OK);
 	ck_assert_int_eq(r.runs[3].status, RUN_OK);
 	ck_assert_uint_eq(results_failed(&r), 1);
-	struct summary s = results_summary(&r, &fixed, 2, &one);
-
-	ck_assert_uint_eq(s.failed, 1);
-	ck_assert_ptr_eq(s.failure, &r.runs[0]);
-	ck_assert_uint_eq(s.time.n, 1);
 	results_free(&r);
 }
 END_TEST
@@ -246,9 +238,9 @@ END_TEST
 
 START_TEST(unknown_names_are_refused)
 {
-	ck_assert_ptr_null(workloads_find("larson,nosuch"));
-	ck_assert_ptr_null(workloads_find(""));
-	const struct workload **found = workloads_find("cfrac, larson");
+	ck_assert_ptr_null(workloads_find("larson,nosuch", true));
+	ck_assert_ptr_null(workloads_find("", true));
+	const struct workload **found = workloads_find("cfrac, larson", true);
 
 	ck_assert_ptr_nonnull(found);
 	ck_assert_str_eq(found[0]->name, "cfrac");
@@ -258,17 +250,109 @@ START_TEST(unknown_names_are_refused)
 }
 END_TEST
 
+START_TEST(family_names_select_all_of_theirs)
+{
+	const struct workload **found = workloads_find("scenario,scenario-vm,scenario", true);
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(found);
+	while (found[n] != NULL)
+		ck_assert_str_eq(workload_program(found[n++]), "scenario");
+	ck_assert_uint_eq(n, 4);
+	free(found);
+}
+END_TEST
+
+static const struct workload *
+find_one(const char *name, bool quick)
+{
+	const struct workload **found = workloads_find(name, quick), *one_found;
+
+	ck_assert_ptr_nonnull(found);
+	one_found = found[0];
+	free(found);
+	return one_found;
+}
+
+START_TEST(large_live_sets_are_for_full_sweeps)
+{
+	const struct workload **quick = workloads_find("churn", true);
+
+	ck_assert_ptr_nonnull(quick);
+	for (size_t i = 0; quick[i] != NULL; i++)
+		ck_assert_int_le(quick[i]->live_mib, 128);
+	free(quick);
+	/* Asked for by its own name, one runs with its full parameters. */
+	const struct workload *w = find_one("fluidanimate-cells", true);
+
+	ck_assert_str_eq(workload_arguments(w, true), w->full);
+	w = find_one("larson", true);
+	ck_assert_str_eq(workload_arguments(w, true), w->quick);
+}
+END_TEST
+
+/* What redis-benchmark prints of one command. */
+#define REDIS_TEST(name, rate)                                                                     \
+	"====== " name " ======\n  100 requests completed in 0.31 seconds\n\n"                     \
+	"Latency by percentile distribution:\n"                                                    \
+	"0.000% <= 0.1 milliseconds (cumulative count 1)\n"                                        \
+	"99.805% <= 4.5 milliseconds (cumulative count 2)\n"                                       \
+	"99.902% <= 6.125 milliseconds (cumulative count 3)\n"                                     \
+	"100.000% <= 9.0 milliseconds (cumulative count 4)\n\n"                                    \
+	"Summary:\n  throughput summary: " rate " requests per second\n"                           \
+	"  latency summary (msec):\n"                                                              \
+	"          avg       min       p50       p95       p99       max\n"                        \
+	"        5.840     0.584     1.500    10.183     3.000    15.055\n"
+
 START_TEST(redis_rates_are_joined_by_their_time)
 {
-	const char *csv = "\"test\",\"rps\",\"avg\"\n\"SET\",\"100.00\",\"1\"\n"
-			  "\"GET\",\"200.00\",\"1\"\n\"LPUSH\",\"100\",\"1\"\n"
-			  "\"HSET\",\"50\",\"1\"\n\"ZADD\",\"100\",\"1\"\n";
-	char rates[128];
+	const char *text = REDIS_TEST("SET", "100.00") REDIS_TEST("GET", "200.00") REDIS_TEST(
+		"INCR", "100") REDIS_TEST("LPUSH", "100") REDIS_TEST("LPOP", "100")
+		REDIS_TEST("HSET", "50") REDIS_TEST("HGET myhash element:__rand_int__", "100")
+			REDIS_TEST("ZADD", "100") REDIS_TEST("ZRANGE myzset 0 9", "100");
+	char rates[2048];
+	double number;
 
-	/* 5 tests in 0.01 + 0.005 + 0.01 + 0.02 + 0.01 seconds a request. */
-	ck_assert_double_eq_tol(redis_parse(csv, rates, sizeof(rates)), 5 / 0.055, 1e-6);
-	ck_assert_str_eq(rates, " set=100 get=200 lpush=100 hset=50 zadd=100");
-	ck_assert_double_eq(redis_parse("\"SET\",\"100.00\"\n", rates, sizeof(rates)), 0);
+	/* 9 tests, 7 of them in 0.01 seconds a request, 0.005 and 0.02. */
+	ck_assert_double_eq_tol(redis_parse(text, rates, sizeof(rates)), 9 / 0.095, 1e-6);
+	ck_assert(text_number(rates, "get", &number));
+	ck_assert_double_eq(number, 200);
+	ck_assert(text_number(rates, "zrange_p50_us", &number));
+	ck_assert_double_eq(number, 1500);
+	ck_assert(text_number(rates, "p99_us", &number));
+	ck_assert_double_eq(number, 3000);
+	ck_assert(text_number(rates, "p999_us", &number));
+	ck_assert_double_eq(number, 6125);
+	ck_assert_double_eq(redis_parse(REDIS_TEST("SET", "100.00"), rates, sizeof(rates)), 0);
+}
+END_TEST
+
+START_TEST(rocksdb_figures_are_found_behind_the_progress)
+{
+	const char *text =
+		"... finished 100 ops    \r DB path: [/x]\n"
+		"fillrandom   :      13.720 micros/op 200 ops/sec 0.274 seconds 20000 operations;\n"
+		"Percentiles: P50: 2.90 P75: 3.68 P99: 9.15 P99.9: 4950.00 P99.99: 13180.00\n"
+		"... finished 300 ops    \r"
+		"readrandom   :       2.136 micros/op 100 ops/sec 0.045 s; (12409 of 20000 found)\n"
+		"Percentiles: P50: 0.60 P75: 0.92 P99: 2.58 P99.9: 6.80 P99.99: 170.00\n"
+		"[       0,       1 ]    12612  25.224%\n"
+		"readwhilewriting :       6.382 micros/op 100 ops/sec (13414 of 20000 found)\n"
+		"Percentiles: P50: 0.10 P75: 1.41 P99: 3.77 P99.9: 18.50 P99.99: 18000.00\n";
+	char rates[1024], checksum[16];
+	double number;
+
+	ck_assert_double_eq_tol(
+		rocksdb_parse(text, rates, sizeof(rates), checksum, sizeof(checksum)), 3 / 0.025,
+		1e-9);
+	ck_assert_str_eq(checksum, "12409");
+	ck_assert(text_number(rates, "fillrandom_p999_us", &number));
+	ck_assert_double_eq(number, 4950);
+	ck_assert(text_number(rates, "p50_us", &number));
+	ck_assert_double_eq_tol(number, 1.2, 1e-9);
+	ck_assert_double_eq(rocksdb_parse("fillrandom : 1 micros/op 5 ops/sec\n", rates,
+				    sizeof(rates), checksum, sizeof(checksum)),
+		0);
 }
 END_TEST
 
@@ -298,6 +382,20 @@ START_TEST(proof_wants_both_symbols_from_the_program)
 	ck_assert(!proof_bindings(BIND("/p", "/lib/a.so", "my_malloc")
 					  BIND("/p", "/lib/a.so", "free"),
 		"/p", "/lib/a.so", why, sizeof(why)));
+}
+END_TEST
+
+START_TEST(proof_of_all_files_leaves_out_the_library_itself)
+{
+	char why[128];
+	const char *good = BIND("/p", "/lib/b.so", "puts") BIND("/lib/b.so", "/lib/a.so", "malloc")
+		BIND("/lib/b.so", "/lib/a.so", "free") BIND("/lib/a.so", "/lib/c.so", "malloc");
+
+	ck_assert(proof_bindings(good, NULL, "/lib/a.so", why, sizeof(why)));
+	ck_assert(!proof_bindings(good, "/p", "/lib/a.so", why, sizeof(why)));
+	ck_assert(!proof_bindings(good, NULL, "/lib/c.so", why, sizeof(why)));
+	ck_assert(!proof_bindings(
+		BIND("/lib/b.so", "/lib/a.so", "malloc"), NULL, "/lib/a.so", why, sizeof(why)));
 }
 END_TEST
 
@@ -465,14 +563,18 @@ sweep_suite(void)
 	tcase_add_test(parts, text_csv_field_with_quotes_is_written_and_read);
 	tcase_add_test(parts, stats_reduce_odd_and_even_series);
 	tcase_add_test(parts, stats_ratio_is_nan_where_a_side_is_unknown);
-	tcase_add_test(parts, results_leave_out_the_warm_up);
+	tcase_add_test(parts, results_find_runs_by_cell_and_round);
 	tcase_add_test(parts, results_with_another_checksum_fail);
 	tcase_add_test(parts, results_follow_the_base_where_checksums_draw);
 	tcase_add_test(parts, result_line_needs_rate_and_checksum);
 	tcase_add_test(parts, command_line_takes_the_thread_count);
 	tcase_add_test(parts, unknown_names_are_refused);
+	tcase_add_test(parts, family_names_select_all_of_theirs);
+	tcase_add_test(parts, large_live_sets_are_for_full_sweeps);
 	tcase_add_test(parts, redis_rates_are_joined_by_their_time);
 	tcase_add_test(parts, proof_wants_both_symbols_from_the_program);
+	tcase_add_test(parts, rocksdb_figures_are_found_behind_the_progress);
+	tcase_add_test(parts, proof_of_all_files_leaves_out_the_library_itself);
 	tcase_add_test(parts, proof_reads_the_memory_map);
 	tcase_add_unchecked_fixture(launcher, make_directory, remove_directory);
 	tcase_set_timeout(launcher, 120);

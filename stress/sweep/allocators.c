@@ -32,6 +32,23 @@ allocators_named(const struct allocators *list, const char *name)
 	return NULL;
 }
 
+bool
+allocators_is_peer(const char *name)
+{
+	for (size_t i = 0; i < NPEERS; i++)
+		if (strcmp(peers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+const char *
+allocators_path(const struct allocator *a)
+{
+	const char *slash = a->is_variant ? strrchr(a->path, '/') : NULL;
+
+	return slash != NULL ? slash + 1 : a->path;
+}
+
 static void
 allocators_add(struct allocators *list, char *name, char *path, const struct peer *peer)
 {
@@ -109,7 +126,11 @@ allocators_add_path(const struct places *p, const char *item, struct allocators 
 static void
 allocators_add_variant(const struct allocator *v, struct allocators *out)
 {
+	size_t before = out->n;
+
 	allocators_add(out, text_format("%s", v->name), text_format("%s", v->path), NULL);
+	if (out->n > before)
+		out->items[before].is_variant = true;
 }
 
 static void

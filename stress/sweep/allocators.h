@@ -15,6 +15,7 @@ struct allocator {
 	char *path; /* the library to preload; for glibc the C library, which needs no preload */
 	const char *package; /* Debian's package, or NULL */
 	bool is_libc;
+	bool is_variant; /* one of ours, from the build */
 };
 
 struct allocators {
@@ -32,6 +33,10 @@ struct allocator_choice {
 bool allocators_find(
 	const struct places *p, const struct allocator_choice *choice, struct allocators *out);
 void allocators_free(struct allocators *list);
+/* Whether the name is that of a peer that allocators_find knows without a path. */
+bool allocators_is_peer(const char *name);
+/* What results say of its place: a variant's file name, the path of others. */
+const char *allocators_path(const struct allocator *a);
 /* The allocator of that name, or NULL. */
 const struct allocator *allocators_named(const struct allocators *list, const char *name);
 

@@ -59,6 +59,23 @@ machine_package(const struct places *p, const char *package)
 	return places_ask(p, argv);
 }
 
+/* Of the applications beside Redis, which tells more of itself. */
+static void
+machine_packages(FILE *out, const struct places *p)
+{
+	static const char *const packages[] = {
+		"memcached", "rocksdb-tools", "sqlite3", "lua5.4", "ruby", "python3"};
+
+	for (size_t i = 0; i < sizeof(packages) / sizeof(packages[0]); i++) {
+		char *version = machine_package(p, packages[i]);
+		char *key = text_format("package %s", packages[i]);
+
+		machine_line(out, key, version);
+		free(key);
+		free(version);
+	}
+}
+
 static void
 machine_allocators(FILE *out, const struct places *p, const struct allocators *list)
 {
@@ -68,7 +85,7 @@ machine_allocators(FILE *out, const struct places *p, const struct allocators *l
 		const char *version = package != NULL ? package
 				      : a->is_libc    ? gnu_get_libc_version()
 						      : "";
-		char *value = text_format("%s %s", a->path, version);
+		char *value = text_format("%s %s", allocators_path(a), version);
 
 		char *key = text_format("allocator %s", a->name);
 
@@ -117,6 +134,7 @@ machine_describe(const struct places *p, const struct allocators *list)
 	machine_file(
 		out, "governor", "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", NULL);
 	machine_answer(out, "redis", p, redis);
+	machine_packages(out, p);
 	machine_allocators(out, p, list);
 	fclose(out);
 	return text;

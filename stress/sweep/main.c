@@ -2,20 +2,23 @@
  * stress/sweep/main.c - hakmem-sweep: compares allocators over workloads.
  *
  * It runs every workload under every allocator in turns, proves for each pair that the library
- * under test is the one that serves malloc and free, and prints time and peak RSS relative to one
+ * under test is the one that serves malloc and free, and reports time and peak RSS relative to one
  * of them. `hakmem-sweep --help` lists the options. Exit status: 0 when every run was good, 1 when
  * some failed (they are rows of the results all the same), 2 for bad options or a missing part, 130
  * when interrupted. */
+#include "stress/sweep/compare.h"
+#include "stress/sweep/document.h"
+#include "stress/sweep/import.h"
 #include "stress/sweep/launch.h"
-#include "include/hakmem/hakmem.h"
 #include "stress/sweep/machine.h"
+#include "stress/sweep/options.h"
 #include "stress/sweep/places.h"
+#include "stress/sweep/record.h"
 #include "stress/sweep/report.h"
 #include "stress/sweep/sweep.h"
 #include "stress/sweep/text.h"
 #include "stress/sweep/workloads.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,108 +29,19 @@
 
 enum {
 	EXIT_FAILED_RUNS = 1,
-	EXIT_USAGE = 2,
 	EXIT_INTERRUPTED = 130,
 	QUICK_RUNS = 3,
 	FULL_RUNS = 5,
 	DEFAULT_LIMIT_S = 60,
 	DEFAULT_WIDTH = 170,
-	MAX_RUNS = 1000,
-	MAX_THREADS = 1024,
-	MAX_LIMIT_S = 86400,
 };
 
-struct options {
-	struct allocator_choice choice;
-	const char *workloads, *threads, *base, *out, *programs;
-	int runs, limit_s;
-	bool quick;
-};
+static const char default_threads[] = "1,2,4,16", quick_threads[] = "1,4";
+/* The quick sweep's allocators: what fits into ten minutes on two processors. */
+static const char quick_peers[] = "glibc,jemalloc,mimalloc,tcmalloc";
+static const char *const quick_variants[] = {"tls-hakmem", "rseq-hakmem"};
 
-enum { KEY_FULL = 0x100, KEY_VARIANTS, KEY_PEERS, KEY_BASE, KEY_PROGRAMS, KEY_LIMIT };
-
-static const struct argp_option option_table[] = {
-	{"allocators", 'a', "LIST", 0, "exactly these allocators (variants, peers, NAME=PATH)", 0},
-	{"variants", KEY_VARIANTS, "LIST", 0, "the hakmem variants (default: all built)", 0},
-	{"peers", KEY_PEERS, "LIST", 0,
-		"glibc, jemalloc, mimalloc, tcmalloc, tbbmalloc, NAME=PATH or none (default: all)",
-		0},
-	{"workloads", 'w', "LIST", 0, "larson, threadtest, xmalloc, cfrac, redis (default: all)",
-		0},
-	{"threads", 't', "LIST", 0, "thread counts (default: 1,2,4,16)", 0},
-	{"runs", 'r', "N", 0, "counted runs of each (default: 5; quick: 3)", 0},
-	{"quick", 'q', NULL, 0, "smaller parameters, about ten minutes in all", 0},
-	{"full", KEY_FULL, NULL, 0, "the opposite of --quick (default)", 0},
-	{"base", KEY_BASE, "NAME", 0, "what ratios refer to (default: mimalloc, else glibc)", 0},
-	{"out", 'o', "DIR", 0, "directory of the results (default: sweep-DATE-TIME)", 0},
-	{"limit", KEY_LIMIT, "SECONDS", 0, "a run is killed after that long (default: 60)", 0},
-	{"programs", KEY_PROGRAMS, "DIR", 0, "where the workloads' programs are", 0},
-	{NULL, 0, NULL, 0, NULL, 0}};
-
-/* A whole number from 1 to `most`, or the end of the program with a message. */
-static int
-main_number(struct argp_state *state, const char *what, const char *text, int most)
-{
-	char *end;
-	long value = strtol(text, &end, 10);
-
-	if (end == text || *end != '\0' || value < 1 || value > most)
-		argp_error(state, "%s '%s' is not a whole number from 1 to %d", what, text, most);
-	return (int)value;
-}
-
-static error_t
-main_option(int key, char *arg, struct argp_state *state)
-{
-	struct options *o = state->input;
-
-	switch (key) {
-	case 'a':
-		o->choice.only = arg;
-		return 0;
-	case KEY_VARIANTS:
-		o->choice.variants = arg;
-		return 0;
-	case KEY_PEERS:
-		o->choice.peers = arg;
-		return 0;
-	case 'w':
-		o->workloads = arg;
-		return 0;
-	case 't':
-		o->threads = arg;
-		return 0;
-	case 'r':
-		o->runs = main_number(state, "--runs", arg, MAX_RUNS);
-		return 0;
-	case 'q':
-	case KEY_FULL:
-		o->quick = key == 'q';
-		return 0;
-	case KEY_BASE:
-		o->base = arg;
-		return 0;
-	case 'o':
-		o->out = arg;
-		return 0;
-	case KEY_LIMIT:
-		o->limit_s = main_number(state, "--limit", arg, MAX_LIMIT_S);
-		return 0;
-	case KEY_PROGRAMS:
-		o->programs = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is not an option", arg);
-		return EINVAL;
-	case ARGP_KEY_END:
-		if (o->choice.only != NULL &&
-			(o->choice.variants != NULL || o->choice.peers != NULL))
-			argp_error(state, "--allocators excludes --variants and --peers");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+/* --- the plan -------------------------------------------------------------------------------- */
 
 static bool
 main_threads(struct plan *plan, const char *list)
@@ -139,10 +53,10 @@ main_threads(struct plan *plan, const char *list)
 		char *end;
 		long value = strtol(items[i], &end, 10);
 
-		if (*end != '\0' || value < 1 || value > MAX_THREADS) {
+		if (*end != '\0' || value < 1 || value > OPTIONS_MAX_THREADS) {
 			fprintf(stderr,
 				"hakmem-sweep: --threads: '%s' is not a number from 1 to %d\n",
-				items[i], MAX_THREADS);
+				items[i], OPTIONS_MAX_THREADS);
 			free(items);
 			return false;
 		}
@@ -182,7 +96,7 @@ static bool
 main_programs(const struct plan *plan)
 {
 	for (const struct workload *const *w = plan->workloads; *w != NULL; w++) {
-		char *path = text_format("%s/%s", plan->places->programs, (*w)->name);
+		char *path = text_format("%s/%s", plan->places->programs, workload_program(*w));
 		bool ok = (*w)->run != NULL || access(path, X_OK) == 0;
 
 		if (!ok)
@@ -214,29 +128,64 @@ main_directory(const char *asked)
 	return NULL;
 }
 
-static int
-main_width(void)
+/* The default variants of a quick sweep, as far as they are built; NULL, for all, where none is. To
+ * be freed. */
+static char *
+main_quick_variants(const struct places *places)
 {
-	struct winsize size;
+	char *list = NULL;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		return size.ws_col;
-	return DEFAULT_WIDTH;
+	for (size_t i = 0; i < sizeof(quick_variants) / sizeof(quick_variants[0]); i++) {
+		char *path =
+			text_format("%s/libhakmem-%s.so", places->libraries, quick_variants[i]);
+
+		if (access(path, R_OK) == 0) {
+			char *longer = text_format("%s%s%s", list != NULL ? list : "",
+				list != NULL ? "," : "", quick_variants[i]);
+
+			free(list);
+			list = longer;
+		}
+		free(path);
+	}
+	return list;
+}
+
+static bool
+main_allocators(const struct options *o, const struct places *places, struct plan *plan)
+{
+	struct allocator_choice choice = o->choice;
+	char *variants = NULL;
+
+	if (o->quick && choice.only == NULL) {
+		variants = choice.variants == NULL ? main_quick_variants(places) : NULL;
+		choice.variants = variants != NULL ? variants : choice.variants;
+		choice.peers = choice.peers != NULL ? choice.peers : quick_peers;
+	}
+	bool ok = allocators_find(places, &choice, &plan->allocators);
+
+	free(variants);
+	return ok;
 }
 
 static bool
 main_plan(const struct options *o, const struct places *places, struct plan *plan)
 {
-	int runs = o->runs != 0 ? o->runs : o->quick ? QUICK_RUNS : FULL_RUNS;
+	const char *threads = o->quick ? quick_threads : default_threads;
 
-	*plan = (struct plan){
-		.places = places, .runs = runs, .quick = o->quick, .limit_s = o->limit_s};
-	plan->workloads = workloads_find(o->workloads);
-	if (plan->workloads == NULL || !main_threads(plan, o->threads) || !main_programs(plan) ||
-		!allocators_find(places, &o->choice, &plan->allocators) ||
+	*plan = (struct plan){.places = places,
+		.runs = o->runs != 0 ? o->runs
+			: o->quick   ? QUICK_RUNS
+				     : FULL_RUNS,
+		.quick = o->quick,
+		.limit_s = o->limit_s != 0 ? o->limit_s : DEFAULT_LIMIT_S};
+	plan->workloads = workloads_find(o->workloads, o->quick);
+	if (plan->workloads == NULL ||
+		!main_threads(plan, o->threads != NULL ? o->threads : threads) ||
+		!main_programs(plan) || !main_allocators(o, places, plan) ||
 		!main_base(plan, o->base))
 		return false;
-	plan->directory = main_directory(o->out);
+	plan->directory = main_directory(o->resume != NULL ? o->resume : o->out);
 	if (plan->directory == NULL)
 		return false;
 	plan->environment = machine_describe(places, &plan->allocators);
@@ -253,54 +202,238 @@ main_free(struct plan *plan)
 	free(plan->environment);
 }
 
+/* --- what comes of it ------------------------------------------------------------------------ */
+
 static int
-main_sweep(const struct plan *plan)
+main_width(void)
 {
-	struct results results = {0};
-	int status = EXIT_USAGE;
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	return DEFAULT_WIDTH;
+}
+
+/* Writes all files of a document, prints the table and the comparison. */
+static bool
+main_report(json_t *document, const char *base, json_t *old, const char *directory)
+{
+	struct study study, older;
+	struct comparison comparison, *compared = NULL;
+
+	if (!study_of(document, base, &study))
+		return false;
+	json_object_set_new(document, "base", document_string(study.allocators[study.base].name));
+	json_object_set_new(document, "summary", study_summary(&study));
+	if (old != NULL && study_of(old, NULL, &older)) {
+		compare_studies(&study, &older, &comparison);
+		compared = &comparison;
+	}
+	bool ok = document_write(document, directory) && report_write(&study, compared, directory);
+
+	report_table(stdout, &study, main_width());
+	if (compared != NULL) {
+		compare_print(stdout, compared);
+		compare_free(compared);
+		study_free(&older);
+	}
+	if (ok)
+		printf("\nreport: %s/report.html (and report.md)\n"
+		       "data:   %s/results.json, results.csv, summary.csv\n",
+			directory, directory);
+	study_free(&study);
+	return ok;
+}
+
+static int
+main_sweep(const struct plan *plan, struct results *results, json_t *old)
+{
+	int status = OPTIONS_EXIT;
+	double expected_s = sweep_expected_s(plan, results);
 
 	fputs(plan->environment, stdout);
+	printf("# base: %s; %d runs%s; results in %s\n", plan->base->name, plan->runs,
+		plan->quick ? ", quick" : "", plan->directory);
+	printf("# this will take about %.0f %s\n", expected_s < 120 ? expected_s : expected_s / 60,
+		expected_s < 120 ? "seconds" : "minutes");
 	fflush(stdout);
-	bool complete = sweep_run(plan, &results);
+	bool complete = sweep_run(plan, results);
 
-	if (results.n > 0) {
-		report_table(stdout, plan, &results, main_width());
-		printf("\nevery run: %s/results.csv\nmedians:   %s/summary.csv\n", plan->directory,
-			plan->directory);
+	if (results->n > 0) {
+		json_t *document = record_sweep(plan, results, complete);
+
+		complete = main_report(document, NULL, old, plan->directory) && complete;
+		json_decref(document);
 	}
 	if (launch_interrupted()) {
-		fputs("hakmem-sweep: interrupted; what was done is kept\n", stderr);
+		fprintf(stderr,
+			"hakmem-sweep: interrupted; what was done is kept, "
+			"--resume %s goes on\n",
+			plan->directory);
 		status = EXIT_INTERRUPTED;
 	} else if (complete) {
-		status = results_failed(&results) > 0 ? EXIT_FAILED_RUNS : 0;
+		status = results_failed(results) > 0 ? EXIT_FAILED_RUNS : 0;
+	}
+	return status;
+}
+
+/* --- resuming -------------------------------------------------------------------------------- */
+
+/* "a,b,c" of the names in an array of objects; to be freed. Allocators that only a path finds
+ * become NAME=PATH. */
+static char *
+main_join(const json_t *array, bool paths)
+{
+	char *list = text_format("%s", "");
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item)
+	{
+		const char *name = json_string_value(json_object_get(item, "name"));
+		const char *path = json_string_value(json_object_get(item, "path"));
+		bool by_path = paths && path != NULL && !allocators_is_peer(name) &&
+			       !json_is_true(json_object_get(item, "hakmem"));
+		char *longer = text_format("%s%s%s%s%s", list, i > 0 ? "," : "", name,
+			by_path ? "=" : "", by_path ? path : "");
+
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+static char *
+main_join_threads(const json_t *array)
+{
+	char *list = text_format("%s", "");
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item)
+	{
+		char *longer = text_format("%s%s%" JSON_INTEGER_FORMAT, list, i > 0 ? "," : "",
+			json_integer_value(item));
+
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+/* Says where the machine or the libraries are others than when the sweep began. */
+static void
+main_check_environment(const json_t *then, const char *now)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)then, key, value)
+	{
+		char *line = text_format("# %s: %s\n", key, json_string_value(value));
+
+		if (strcmp(key, "date") != 0 && strstr(now, line) == NULL)
+			fprintf(stderr,
+				"hakmem-sweep: warning: since the sweep began, this changed: %s",
+				line + 2);
+		free(line);
+	}
+}
+
+static int
+main_resume(struct options *o, const struct places *places, struct plan *plan, json_t *old)
+{
+	char *path = text_format("%s/results.json", o->resume);
+	json_t *document = document_load(path);
+	int status = OPTIONS_EXIT;
+
+	free(path);
+	if (document == NULL)
+		return status;
+	json_t *machine = json_array_get(json_object_get(document, "machines"), 0);
+	json_t *choices = json_object_get(machine, "plan");
+	char *workloads = main_join(json_object_get(machine, "workloads"), false);
+	char *allocators = main_join(json_object_get(machine, "allocators"), true);
+	char *threads = main_join_threads(json_object_get(choices, "threads"));
+	struct results results = {0};
+
+	o->workloads = workloads;
+	o->choice.only = allocators;
+	o->threads = threads;
+	o->quick = json_is_true(json_object_get(choices, "quick"));
+	o->runs = (int)json_integer_value(json_object_get(choices, "runs"));
+	if (o->limit_s == 0)
+		o->limit_s = (int)json_number_value(json_object_get(choices, "limit_s"));
+	if (o->base == NULL)
+		o->base = json_string_value(json_object_get(document, "base"));
+	if (json_array_size(json_object_get(document, "machines")) != 1 || o->runs < 1 ||
+		*threads == '\0') {
+		fprintf(stderr, "hakmem-sweep: --resume %s: these are no results of one sweep\n",
+			o->resume);
+	} else if (main_plan(o, places, plan) && record_restore(document, plan, &results)) {
+		main_check_environment(json_object_get(machine, "environment"), plan->environment);
+		status = main_sweep(plan, &results, old);
 	}
 	results_free(&results);
+	free(workloads);
+	free(allocators);
+	free(threads);
+	json_decref(document);
 	return status;
+}
+
+/* --- the ways to be called ------------------------------------------------------------------- */
+
+/* A report of files, without a run. */
+static int
+main_files(const struct options *o, json_t *old)
+{
+	int procs = o->procs != 0 ? o->procs : (int)sysconf(_SC_NPROCESSORS_ONLN);
+	json_t *document = o->merge ? document_merge(o->files, o->nfiles)
+				    : import_mimalloc_bench(o->import, procs);
+	char *directory = document != NULL ? main_directory(o->out) : NULL;
+	bool ok = directory != NULL && main_report(document, o->base, old, directory);
+
+	free(directory);
+	json_decref(document);
+	return ok ? 0 : OPTIONS_EXIT;
+}
+
+static int
+main_run(struct options *o, json_t *old)
+{
+	struct places places;
+	struct plan plan = {0};
+	struct results results = {0};
+	int status = OPTIONS_EXIT;
+
+	/* What this program itself was started under must not reach the programs that it starts. */
+	unsetenv("LD_PRELOAD");
+	unsetenv("LD_DEBUG");
+	launch_catch_signals();
+	if (places_open(&places, o->programs)) {
+		if (o->resume != NULL)
+			status = main_resume(o, &places, &plan, old);
+		else if (main_plan(o, &places, &plan))
+			status = main_sweep(&plan, &results, old);
+	}
+	results_free(&results);
+	main_free(&plan);
+	places_close(&places);
+	return launch_interrupted() ? EXIT_INTERRUPTED : status;
 }
 
 int
 main(int argc, char **argv)
 {
-	static const struct argp parser = {.options = option_table,
-		.parser = main_option,
-		.doc = "Compares allocators: runs every workload under every allocator in turns, "
-		       "proves which library served it, and prints time and peak RSS relative to "
-		       "one of them."};
-	struct options o = {.threads = "1,2,4,16", .limit_s = DEFAULT_LIMIT_S};
-	struct places places;
-	struct plan plan = {0};
-	int status = EXIT_USAGE;
+	struct options o = {0};
 
-	argp_program_version = "hakmem-sweep " HAKMEM_VERSION;
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&parser, argc, argv, 0, NULL, &o);
-	/* What this program itself was started under must not reach the programs that it starts. */
-	unsetenv("LD_PRELOAD");
-	unsetenv("LD_DEBUG");
-	launch_catch_signals();
-	if (places_open(&places, o.programs) && main_plan(&o, &places, &plan))
-		status = main_sweep(&plan);
-	main_free(&plan);
-	places_close(&places);
-	return launch_interrupted() ? EXIT_INTERRUPTED : status;
+	options_parse(argc, argv, &o);
+	json_t *old = o.compare != NULL ? document_load(o.compare) : NULL;
+	int status = OPTIONS_EXIT;
+
+	if (o.compare == NULL || old != NULL)
+		status = o.merge || o.import != NULL ? main_files(&o, old) : main_run(&o, old);
+	json_decref(old);
+	return status;
 }

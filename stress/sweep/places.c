@@ -42,6 +42,25 @@ places_temp(struct places *p)
 	return true;
 }
 
+/* The source tree of a build directory, which its Makefile tells; the directory itself where that
+ * is not so. To be freed. */
+static char *
+places_source(const char *build)
+{
+	static const char variable[] = "\nabs_top_srcdir = ";
+	char *path = text_format("%s/Makefile", build), *makefile = text_read(path);
+	const char *found = makefile != NULL ? strstr(makefile, variable) : NULL;
+
+	if (found != NULL)
+		found += strlen(variable);
+	char *source = found != NULL ? text_format("%.*s", (int)strcspn(found, "\n"), found)
+				     : text_format("%s", build);
+
+	free(makefile);
+	free(path);
+	return source;
+}
+
 bool
 places_open(struct places *p, const char *programs)
 {
@@ -56,13 +75,16 @@ places_open(struct places *p, const char *programs)
 	if (access(p->launcher, X_OK) == 0) {
 		p->programs = text_format("%s/stress", own);
 		p->libraries = text_format("%s/.libs", own);
-		p->source = own;
+		p->source = places_source(own);
+		p->scripts = text_format("%s/stress/apps", p->source);
+		free(own);
 	} else {
 		free(p->launcher);
 		free(own);
 		p->launcher = text_format("%s/hakmem-launch", SWEEP_LIBEXECDIR);
 		p->programs = text_format("%s", SWEEP_LIBEXECDIR);
 		p->libraries = text_format("%s", SWEEP_LIBDIR);
+		p->scripts = text_format("%s/apps", SWEEP_LIBEXECDIR);
 	}
 	if (access(p->launcher, X_OK) != 0) {
 		fprintf(stderr, "hakmem-sweep: %s is missing; run make, or make install\n",
@@ -105,6 +127,7 @@ places_close(struct places *p)
 	free(p->libraries);
 	free(p->libc);
 	free(p->source);
+	free(p->scripts);
 	free(p->temp);
 	free(p->out);
 	free(p->err);

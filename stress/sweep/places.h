@@ -14,7 +14,8 @@ struct places {
 	char *programs;  /* directory of the workloads */
 	char *libraries; /* directory of libhakmem-*-*.so */
 	char *libc;      /* the C library that programs get */
-	char *source;    /* directory inside the source tree, NULL where installed */
+	char *source;    /* top of the source tree, NULL where installed */
+	char *scripts;   /* directory of the applications' scripts */
 	char *temp;      /* scratch directory, removed by places_close */
 	char *out, *err; /* files in it that take a program's output */
 };

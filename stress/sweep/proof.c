@@ -57,7 +57,9 @@ proof_bindings(const char *list, const char *program, const char *library, char 
 	for (char *line; ok && (line = strsep(&rest, "\n")) != NULL;) {
 		char *from, *to, *symbol;
 
-		if (!proof_cut(line, &from, &to, &symbol) || strcmp(from, program) != 0)
+		if (!proof_cut(line, &from, &to, &symbol) ||
+			(program != NULL ? strcmp(from, program) != 0
+					 : places_same_file(from, library)))
 			continue;
 		for (size_t i = 0; i < 2; i++) {
 			if (strcmp(symbol, symbols[i]) != 0)

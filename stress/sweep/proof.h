@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Checks the linker's list: every binding of malloc and of free from `program` (its argv[0]) goes
- * to `library`, and there is one of each. False with the reason in `why`. */
+/* Checks the linker's list: every binding of malloc and of free from `program` (its argv[0]; NULL
+ * for every file but the library) goes to `library`, and there is one of each. False with the
+ * reason in `why`. */
 bool proof_bindings(
 	const char *list, const char *program, const char *library, char *why, size_t size);
 /* Checks a text of the form of /proc/PID/maps for a mapping of `library`. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * stress/sweep/results.c - keeps, compares and reduces the runs. */
+ * stress/sweep/results.c - keeps, finds and compares the runs. */
 #include "stress/sweep/results.h"
 #include "stress/sweep/text.h"
 #include "stress/sweep/workloads.h"
@@ -31,6 +31,34 @@ static bool
 results_in_cell(const struct run *run, const struct workload *w, int threads)
 {
 	return run->workload == w && run->threads == threads;
+}
+
+const struct run *
+results_find(const struct results *r, const struct workload *w, int threads,
+	const struct allocator *a, int round)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct run *run = &r->runs[i];
+
+		if (results_in_cell(run, w, threads) && run->allocator == a &&
+			run->round == round && run->status != RUN_INTERRUPTED)
+			return run;
+	}
+	return NULL;
+}
+
+bool
+results_has(const struct results *r, const struct workload *w, int threads,
+	const struct allocator *a, enum run_status status)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct run *run = &r->runs[i];
+
+		if (results_in_cell(run, w, threads) && run->allocator == a &&
+			run->status == status)
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -73,68 +101,6 @@ static bool
 results_is_failure(const struct run *run)
 {
 	return run->status != RUN_OK && run->status != RUN_INTERRUPTED;
-}
-
-/* Each measured quantity by a function of the run, so that all are reduced in one way. */
-#define RESULTS_USAGE(field)                                                                       \
-	static double results_##field(const struct run *run)                                       \
-	{                                                                                          \
-		return run->usage.field;                                                           \
-	}
-RESULTS_USAGE(rss_kb)
-RESULTS_USAGE(user_s)
-RESULTS_USAGE(sys_s)
-RESULTS_USAGE(minflt)
-RESULTS_USAGE(nvcsw)
-RESULTS_USAGE(nivcsw)
-
-static double
-results_ops(const struct run *run)
-{
-	return run->ops_per_s;
-}
-
-static struct stats
-results_reduce(const struct run *const *runs, size_t n, double *values,
-	double (*value)(const struct run *))
-{
-	for (size_t i = 0; i < n; i++)
-		values[i] = value(runs[i]);
-	return stats_of(values, n);
-}
-
-struct summary
-results_summary(
-	const struct results *r, const struct workload *w, int threads, const struct allocator *a)
-{
-	const struct run **good = text_alloc(r->n, sizeof(*good));
-	double *values = text_alloc(r->n, sizeof(*values));
-	struct summary s = {0};
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n; i++) {
-		const struct run *run = &r->runs[i];
-
-		if (!results_in_cell(run, w, threads) || run->allocator != a)
-			continue;
-		if (results_is_failure(run)) {
-			s.failed++;
-			s.failure = s.failure != NULL ? s.failure : run;
-		} else if (run->status == RUN_OK && run->round > 0) {
-			good[n++] = run;
-		}
-	}
-	s.time = results_reduce(good, n, values, workload_time);
-	s.rss_kb = results_reduce(good, n, values, results_rss_kb);
-	s.user_s = results_reduce(good, n, values, results_user_s);
-	s.sys_s = results_reduce(good, n, values, results_sys_s);
-	s.ops_per_s = results_reduce(good, n, values, results_ops);
-	s.minflt = results_reduce(good, n, values, results_minflt);
-	s.nvcsw = results_reduce(good, n, values, results_nvcsw);
-	s.nivcsw = results_reduce(good, n, values, results_nivcsw);
-	free(values);
-	free(good);
-	return s;
 }
 
 size_t

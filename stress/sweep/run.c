@@ -13,19 +13,31 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char *const status_names[] = {[RUN_OK] = "ok",
+	[RUN_EXIT] = "exit",
+	[RUN_CRASH] = "crash",
+	[RUN_TIMEOUT] = "timeout",
+	[RUN_RESULT] = "result",
+	[RUN_CHECKSUM] = "checksum",
+	[RUN_PROOF] = "proof",
+	[RUN_INTERRUPTED] = "interrupted"};
+
 const char *
 run_status_name(enum run_status status)
 {
-	static const char *const names[] = {[RUN_OK] = "ok",
-		[RUN_EXIT] = "exit",
-		[RUN_CRASH] = "crash",
-		[RUN_TIMEOUT] = "timeout",
-		[RUN_RESULT] = "result",
-		[RUN_CHECKSUM] = "checksum",
-		[RUN_PROOF] = "proof",
-		[RUN_INTERRUPTED] = "interrupted"};
+	return status_names[status];
+}
 
-	return names[status];
+bool
+run_status_named(const char *name, enum run_status *status)
+{
+	for (size_t i = 0; i < sizeof(status_names) / sizeof(status_names[0]); i++) {
+		if (strcmp(name, status_names[i]) == 0) {
+			*status = (enum run_status)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 void
@@ -150,7 +162,8 @@ run_program(const struct job *job, struct run *run)
 {
 	struct run_environment vars;
 	struct child child;
-	char *program = text_format("%s/%s", job->places->programs, job->workload->name);
+	char *program =
+		text_format("%s/%s", job->places->programs, workload_program(job->workload));
 	struct workload_command command;
 
 	workload_command(job->workload, program, job, &command);

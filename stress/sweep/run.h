@@ -43,12 +43,14 @@ struct run {
 	struct usage usage;
 	double ops_per_s;
 	char checksum[64];
-	char result[512]; /* the result line as it was printed */
-	char detail[256]; /* what went wrong, for people */
+	char result[2048]; /* the result line as it was printed */
+	char detail[256];  /* what went wrong, for people */
 };
 
-/* "ok", "exit", "crash", ... as in results.csv. */
+/* "ok", "exit", "crash", ... as in the results. */
 const char *run_status_name(enum run_status status);
+/* The status of that name; false if there is none. */
+bool run_status_named(const char *name, enum run_status *status);
 /* Runs the job. */
 void run_execute(const struct job *job, struct run *run);
 
@@ -63,7 +65,8 @@ void run_environment(
 void run_environment_free(struct run_environment *vars);
 /* Sets status and detail from how the program ended; true where it ended well. */
 bool run_judge_end(const struct job *job, bool launched, struct run *run);
-/* Where the job is a proof: checks the bindings of process `pid`, started as `program`. */
+/* Where the job is a proof: checks the bindings of process `pid`, started as `program`; NULL for
+ * those of all its files, where a program allocates through its libraries. */
 bool run_judge_bindings(const struct job *job, pid_t pid, const char *program, struct run *run);
 /* Takes ops_per_s and checksum out of run->result. */
 bool run_judge_result(struct run *run);

@@ -28,11 +28,18 @@ struct plan {
 	char *environment;     /* of machine_describe */
 };
 
+/* The round of a proof; 0 is the warm-up, from 1 on runs count. */
+enum { ROUND_PROOF = -1 };
+
 /* The number of thread counts at which the workload runs, and the i-th of them. */
 size_t plan_cells(const struct plan *plan, const struct workload *w);
 int plan_threads(const struct plan *plan, const struct workload *w, size_t i);
-/* Does it. results.csv is written anew after each cell, so that no end of the sweep loses more
- * than one cell. False where it was interrupted or the results cannot be written. */
+/* Roughly how long it will take; what is in *results already needs no time. */
+double sweep_expected_s(const struct plan *plan, const struct results *results);
+/* Does what is not in *results yet. A full sweep has a warm-up in each cell; in a quick one the
+ * proof is all that comes before the counted runs. results.json and results.csv are written anew
+ * after each cell, so that no end of the sweep loses more than one cell. False where it was
+ * interrupted or the results cannot be written. */
 bool sweep_run(const struct plan *plan, struct results *results);
 
 #endif

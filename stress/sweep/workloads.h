@@ -5,14 +5,20 @@
 
 #include "stress/sweep/run.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct workload {
-	const char *name; /* also the program's, where run is NULL */
-	bool threaded;    /* runs once per thread count; otherwise once */
-	bool timed; /* runs for a given time, so that its rate is compared, not its duration */
+	const char *name;       /* of the row in the results */
+	const char *program;    /* what several rows share, if not the name: selects all of them */
+	bool threaded;          /* runs once per thread count; otherwise once */
+	bool timed;             /* its rate is compared, not the duration of the whole run */
+	bool application;       /* a real program, not one of ours */
+	int live_mib;           /* the live set where rows differ by it, else 0 */
+	int least_mib;          /* memory without which it is left out */
 	double quick_s, full_s; /* roughly how long a run takes: for the time left */
-	/* Arguments; a lone T stands for the thread count. */
+	/* Arguments; a lone T stands for the thread count. Rows without quick ones run only in full
+	 * sweeps, and where they are asked for by name. */
 	const char *full, *quick, *proof;
 	void (*run)(const struct job *job, struct run *run); /* NULL: one program, one line */
 	bool (*available)(void); /* false with a line on standard error; NULL: always */
@@ -23,9 +29,14 @@ struct workload_command {
 	const char *argv[LAUNCH_ARG_MAX];
 };
 
-/* The workloads of a comma list, NULL for all that are available: a NULL-terminated array to be
- * freed. NULL with a line on standard error where a name is none. */
-const struct workload **workloads_find(const char *list);
+/* The workloads of a comma list of names or programs, NULL for all of a quick or full sweep that
+ * are available and fit into memory: a NULL-terminated array to be freed. NULL with a line on
+ * standard error where a name is none. */
+const struct workload **workloads_find(const char *list, bool quick);
+/* The program that has the workload in it. */
+const char *workload_program(const struct workload *w);
+/* The arguments of the counted runs. */
+const char *workload_arguments(const struct workload *w, bool quick);
 /* The command line of a job, in *command. */
 void workload_command(const struct workload *w, const char *program, const struct job *job,
 	struct workload_command *command);
