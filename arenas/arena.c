@@ -370,17 +370,19 @@ void *
 arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 {
 	struct arena *a = arena_of_site(site);
+	bool wanted = *zeroed;
 
 	*zeroed = false;
 	a = a ? lock_any(a) : NULL;
 	if (!a)
 		return NULL;
 	a->counts.singles++;
-	void *p = cls < BIN_CLASSES && a->depots[cls].blocks ? take_from_depot(a, cls) : NULL;
-	if (!p)
+	void *p = a->depots[cls].blocks ? take_from_depot(a, cls) : NULL;
+	if (!p) {
+		*zeroed = wanted;
 		p = backend_take(&a->backend, cls, zeroed);
-	if (cls < BIN_CLASSES)
-		note_room(a, cls);
+	}
+	note_room(a, cls);
 	lock_release(&a->lock);
 	return p;
 }
@@ -426,8 +428,7 @@ arena_flush(void *list)
 		struct arena *a = arena_at(owner);
 		if (arena_lock(a)) {
 			list = backend_return(&a->backend, list, now_ms);
-			if (cls < BIN_CLASSES)
-				note_room(a, cls);
+			note_room(a, cls);
 			lock_release(&a->lock);
 		} else {
 			/* A fork; waiting for it block by block would take for ever. */

@@ -62,8 +62,8 @@ bool arena_drain(unsigned cls, struct magazine m);
 void arena_flush(void *list);
 /* Frees what was put aside. */
 void arena_flush_deferred(void);
-/* One block of any class, bypassing the depots; NULL when memory is exhausted. *zeroed tells
- * whether it reads as zero. */
+/* One block of any class: a waiting magazine's, else the slabs'; NULL when memory is exhausted.
+ * *zeroed says whether zeroes are wanted, and then whether the block reads as zero. */
 void *arena_take(unsigned cls, uintptr_t site, bool *zeroed);
 /* Takes back one block of any arena, bypassing the depots. */
 void arena_give(void *p);

@@ -12,7 +12,9 @@
 
 #include "backends/os_lines.h"
 
-#define PATH_BYTES 1024
+/* Small, since this may run on a thread's small stack. A longer path leaves the groups above it;
+ * the cut end of a longer line of mountinfo is none that matters here. */
+#define PATH_BYTES 512
 
 struct path {
 	size_t length;
@@ -120,16 +122,24 @@ has_word(const char *text, size_t n, const char *word)
 	return false;
 }
 
-/* The process's group in a hierarchy, "/" and so on: from "0::PATH" or "N:cpu,cpuacct:PATH". */
-static bool
-find_group(const char *root, bool v2, char *group, size_t size)
+/* Opens a file below the root; out of line, so that the path is off the stack again. */
+static HAK_NOINLINE bool
+open_below(struct os_lines *lines, const char *root, const char *name)
 {
 	struct path file = {0};
+
+	return append(&file, root, strlen(root)) && append(&file, name, strlen(name)) &&
+	       os_lines_open(lines, file.text);
+}
+
+/* The process's group in a hierarchy, "/" and so on: from "0::PATH" or "N:cpu,cpuacct:PATH". */
+static HAK_NOINLINE bool
+find_group(const char *root, bool v2, char *group, size_t size)
+{
 	struct os_lines lines;
 	bool found = false;
 
-	if (!append(&file, root, strlen(root)) || !append(&file, "/proc/self/cgroup", 17) ||
-		!os_lines_open(&lines, file.text))
+	if (!open_below(&lines, root, "/proc/self/cgroup"))
 		return false;
 	while (!found && os_lines_next(&lines, group, size)) {
 		const char *controllers = strchr(group, ':');
@@ -201,13 +211,11 @@ mount_cpus(const char *root, const char *line)
 unsigned
 os_cgroup_cpus(const char *root)
 {
-	struct path file = {0};
 	struct os_lines lines;
 	char line[PATH_BYTES];
 	unsigned least = UINT_MAX;
 
-	if (!append(&file, root, strlen(root)) || !append(&file, "/proc/self/mountinfo", 20) ||
-		!os_lines_open(&lines, file.text))
+	if (!open_below(&lines, root, "/proc/self/mountinfo"))
 		return least;
 	while (os_lines_next(&lines, line, sizeof(line))) {
 		unsigned cpus = mount_cpus(root, line);

@@ -215,14 +215,16 @@ pagemap_forget(void *p, size_t npages)
 }
 
 void
-pagemap_set_bin(const struct slab *s, uint16_t bin)
+pagemap_set_bin(const struct slab *s, uint16_t bin, size_t block)
 {
 	char *base = RELAXED(regions[s->region].base);
 	size_t first = (size_t)(s->base - base) >> PAGE_SHIFT;
 	uint16_t *map = (uint16_t *)base;
 
 	for (size_t i = first; i < first + s->npages; i++)
-		map[-(ptrdiff_t)i - 1] = bin;
+		map[-(ptrdiff_t)i - 1] = block <= PAGE_BYTES ? bin : 0;
+	for (size_t at = 0; block > PAGE_BYTES && at < s->npages * PAGE_BYTES; at += block)
+		map[-(ptrdiff_t)(first + (at >> PAGE_SHIFT)) - 1] = bin;
 }
 
 void

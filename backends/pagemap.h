@@ -43,7 +43,7 @@ enum slab_kind {
 	SLAB_FREE,      /* first page of a free extent; the kinds below are runs in use */
 	SLAB_TINY,      /* cut into blocks, free ones in a list through the blocks */
 	SLAB_MID,       /* cut into blocks, free ones in a bitmap; cached by front-ends */
-	SLAB_LARGE,     /* the same, not cached by front-ends */
+	SLAB_LARGE,     /* the same; idle blocks give their pages back */
 	SLAB_BIG,       /* one block */
 	SLAB_BIG_CACHED /* a Big block in BigCache */
 };
@@ -204,8 +204,9 @@ void pagemap_forget(void *p, size_t npages);
 /* True where p lies below a region's frontier. */
 bool pagemap_contains(const void *p);
 
-/* Writes the bin id of all pages of the run. Pages lock not needed: the caller owns the run. */
-void pagemap_set_bin(const struct slab *s, uint16_t bin);
+/* Writes the bin id of the run's pages on which a block of `block` bytes begins, and 0 on the
+ * others. Pages lock not needed: the caller owns the run. */
+void pagemap_set_bin(const struct slab *s, uint16_t bin, size_t block);
 
 /* Marks the later pages' records as belonging to s. */
 void pagemap_mark_interior(struct slab *s);

@@ -12,21 +12,14 @@ const uint16_t sizeclass_tiny_table[TINY_CLASSES + 1] = {SIZECLASS_TINY_ROWS};
 
 const struct sizeclass sizeclass_table[CLASS_END] = {SIZECLASS_ROWS};
 const uint8_t sizeclass_mid_table[MID_MAX / MID_STEP] = {SIZECLASS_MID_ROWS};
+const uint8_t sizeclass_large_table[LARGE_MAX / LARGE_STEP] = {SIZECLASS_LARGE_ROWS};
 
-_Static_assert(CACHED_MAX == 4 * MID_MAX, "four L2.5 classes to a doubling are cached");
 _Static_assert(UINT16_MAX >= BIN_CLASSES * TINY_STEP, "a bin id is the bin's offset in 16 bits");
 
 unsigned
 sizeclass_of(size_t size)
 {
-	if (size <= TINY_MAX)
-		return (unsigned)(sizeclass_tiny_bin(size) / TINY_STEP);
-	if (size <= MID_MAX)
-		return sizeclass_mid_table[(size - 1) / MID_STEP];
-	/* Four classes to a doubling: the two bits below the highest of size - 1 tell which. */
-	unsigned shift = log2_floor(size - 1) - 2;
-	unsigned quarter = (unsigned)((size - 1) >> shift) & 3;
-	return CLASS_LARGE + (shift + 2 - 15) * 4 + quarter;
+	return (unsigned)(sizeclass_bin(size) / TINY_STEP);
 }
 
 unsigned

@@ -28,13 +28,15 @@
 #define CLASS_LARGE (CLASS_MID + MID_CLASSES)
 #define CLASS_END (CLASS_LARGE + LARGE_CLASSES)
 
-/* Classes that a front-end caches: class 0, Tiny, L2, and the lower L2.5, whose blocks cost little
- * to touch beside a lock that another thread holds. */
-#define CACHED_MAX 131072
-#define BIN_CLASSES (CLASS_LARGE + 8)
+/* Classes that a front-end caches: class 0, Tiny, L2 and L2.5. Blocks above the second figure are
+ * kept where a budget allows, and go past the depots. */
+#define BIN_CLASSES CLASS_END
+#define GRANTED_MAX 131072
 
 /* Every L2 size is a multiple of this; the table is indexed by it. */
 #define MID_STEP 128
+/* And every L2.5 size one of this. */
+#define LARGE_STEP 8192
 
 struct sizeclass {
 	uint32_t size;     /* of a block, bytes */
@@ -46,6 +48,8 @@ struct sizeclass {
 extern const struct sizeclass sizeclass_table[CLASS_END] HAK_HIDDEN;
 /* (size - 1) / MID_STEP -> class, for sizes up to MID_MAX. */
 extern const uint8_t sizeclass_mid_table[MID_MAX / MID_STEP] HAK_HIDDEN;
+/* (size - 1) / LARGE_STEP -> class, for sizes above MID_MAX up to LARGE_MAX. */
+extern const uint8_t sizeclass_large_table[LARGE_MAX / LARGE_STEP] HAK_HIDDEN;
 
 HAK_INLINE size_t
 sizeclass_size(unsigned cls)
@@ -69,6 +73,20 @@ sizeclass_tiny_bin(size_t size)
 	return round_up(size, TINY_STEP);
 }
 #endif
+
+/* The offset of the front-end's bin for `size`: 0, whose bin never holds anything, where no class
+ * is. */
+HAK_INLINE size_t
+sizeclass_bin(size_t size)
+{
+	if (HAK_LIKELY(size <= TINY_MAX))
+		return sizeclass_tiny_bin(size);
+	if (HAK_LIKELY(size <= MID_MAX))
+		return sizeclass_mid_table[(size - 1) / MID_STEP] * (size_t)TINY_STEP;
+	if (HAK_LIKELY(size <= LARGE_MAX))
+		return sizeclass_large_table[(size - 1) / LARGE_STEP] * (size_t)TINY_STEP;
+	return 0;
+}
 
 /* The class for 1 <= size <= LARGE_MAX. */
 unsigned sizeclass_of(size_t size);

@@ -29,18 +29,21 @@ magazine_most(unsigned cls)
 	return magazine_blocks(MAGAZINE_BYTES, cls, MAGAZINE_MOST);
 }
 
-/* How many it holds at first. */
+/* How many it may hold whatever the budget. */
 HAK_INLINE uint32_t
-magazine_first(unsigned cls)
+magazine_granted(unsigned cls)
 {
-	return magazine_blocks(MAGAZINE_FIRST_BYTES, cls, MAGAZINE_FIRST);
+	return sizeclass_size(cls) <= GRANTED_MAX
+		       ? magazine_blocks(MAGAZINE_FIRST_BYTES, cls, MAGAZINE_FIRST)
+		       : 0;
 }
 
 /* The size after this one: double, up to the most. */
 HAK_INLINE uint32_t
 magazine_next(unsigned cls, uint32_t old)
 {
-	uint32_t next = old ? old * 2 : magazine_first(cls);
+	uint32_t first = magazine_granted(cls);
+	uint32_t next = old ? old * 2 : first ? first : 1;
 
 	return next > magazine_most(cls) ? magazine_most(cls) : next;
 }
@@ -52,12 +55,13 @@ magazine_cost(unsigned cls, uint32_t old, uint32_t capacity)
 	return 2 * ((int64_t)capacity - old) * (int64_t)sizeclass_size(cls);
 }
 
-/* Gives a full magazine to the depot of an arena. */
+/* Gives a full magazine to the depot of an arena; large blocks, which other classes may need the
+ * pages of, to their slabs. */
 HAK_INLINE void
 magazine_drain(unsigned cls, struct magazine m)
 {
 	count(cls, COUNT_DRAIN);
-	if (!arena_drain(cls, m))
+	if (magazine_granted(cls) == 0 || !arena_drain(cls, m))
 		arena_flush(m.head);
 }
 

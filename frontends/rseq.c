@@ -206,7 +206,7 @@ rseq_free_slow(void *p)
 	atomic_fetch_add_explicit(&c->slow_frees, 1, memory_order_relaxed);
 	HAK_INJECT(INJECT_SLOW_FREE);
 	/* Sequences pop from the primary region only. */
-	if (cls && pagemap_in_primary(p)) {
+	if (slow_bin_takes(cls, p) && pagemap_in_primary(p)) {
 		free_cached(c, cls, p, now_ms);
 	} else {
 		atomic_fetch_add_explicit(&freed_bytes, FREED_BYTES, memory_order_relaxed);

@@ -96,14 +96,8 @@ rseq_replace(struct os_rseq_area *area, size_t offset, uint64_t expected, uint64
 HAK_INLINE void *
 frontend_try_alloc(size_t size)
 {
-	size_t offset;
+	size_t offset = sizeclass_bin(size);
 
-	if (HAK_LIKELY(size <= TINY_MAX))
-		offset = round_up(size, TINY_STEP);
-	else if (HAK_LIKELY(size <= MID_MAX))
-		offset = sizeclass_mid_table[(size - 1) / MID_STEP] * (size_t)TINY_STEP;
-	else
-		return NULL;
 	void *p = rseq_pop(hak_rseq_thread.area, offset);
 	if (HAK_LIKELY(p != NULL))
 		COUNT_FAST_HIT(offset);

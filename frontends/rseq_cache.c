@@ -303,12 +303,12 @@ detach_idle(struct rseq_cache *c, struct depot *to, uint32_t now_ms, uint32_t le
 			continue;
 		detach(c, rseq_active_at(cls), to, now_ms);
 		detach(c, rseq_spare_at(cls), to, now_ms);
-		uint64_t first = (uint64_t)magazine_first(cls) << RSEQ_COUNT_SHIFT;
-		uint64_t old =
-			atomic_exchange_explicit(&c->bins[cls].limit, first, memory_order_relaxed);
+		uint64_t granted = (uint64_t)magazine_granted(cls) << RSEQ_COUNT_SHIFT;
+		uint64_t old = atomic_exchange_explicit(
+			&c->bins[cls].limit, granted, memory_order_relaxed);
 		if (old)
 			atomic_fetch_sub_explicit(&c->grown,
-				magazine_cost(cls, magazine_first(cls), rseq_magazine(old).count),
+				magazine_cost(cls, magazine_granted(cls), rseq_magazine(old).count),
 				memory_order_relaxed);
 	}
 }
@@ -360,13 +360,15 @@ rseq_grow(struct rseq_cache *c, unsigned cls)
 	uint32_t capacity = magazine_next(cls, old);
 	int64_t cost = magazine_cost(cls, old, capacity);
 
+	bool granted = capacity <= magazine_granted(cls);
+
 	if (c == &elsewhere || capacity == old ||
-		(old > 0 && RELAXED(c->grown) + cost > CACHE_BUDGET))
+		(!granted && RELAXED(c->grown) + cost > CACHE_BUDGET))
 		return;
 	if (atomic_compare_exchange_strong_explicit(&c->bins[cls].limit, &limit,
 		    (uint64_t)capacity << RSEQ_COUNT_SHIFT, memory_order_relaxed,
 		    memory_order_relaxed) &&
-		old > 0)
+		!granted)
 		atomic_fetch_add_explicit(&c->grown, cost, memory_order_relaxed);
 }
 

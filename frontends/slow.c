@@ -43,11 +43,17 @@ slow_startup(void)
 bool
 slow_past_bins(size_t size, size_t align, const bool *zeroed)
 {
-	if (size > (zeroed ? MID_MAX : CACHED_MAX))
+	if (size > (zeroed ? MID_MAX : LARGE_MAX))
 		return true;
 	/* Slabs begin at multiples of a page. */
 	return align > PAGE_BYTES ||
 	       (align > TINY_STEP && sizeclass_size(sizeclass_of(size)) % align != 0);
+}
+
+bool
+slow_bin_takes(unsigned cls, const void *p)
+{
+	return cls > 0 && (cls < CLASS_LARGE || backend_usable(p) > 0);
 }
 
 void *
@@ -69,12 +75,13 @@ slow_reclaim(void)
 	return true;
 }
 
+/* `wanted`: zeroes would be welcome. */
 static void *
-try_large(size_t size, size_t align, uintptr_t site, bool *zeroed)
+try_large(size_t size, size_t align, uintptr_t site, bool wanted, bool *zeroed)
 {
 	unsigned cls = sizeclass_aligned(size, align);
 
-	*zeroed = false;
+	*zeroed = wanted;
 	return cls ? arena_take(cls, site, zeroed) : backend_big_alloc(size, align, zeroed);
 }
 
@@ -88,11 +95,11 @@ slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *asked)
 	*zeroed = false;
 	if (size > PTRDIFF_MAX)
 		return NULL;
-	p = try_large(size, align, site, zeroed);
+	p = try_large(size, align, site, asked != NULL, zeroed);
 	if (HAK_LIKELY(p != NULL))
 		return p;
 	if (slow_reclaim()) {
-		p = try_large(size, align, site, zeroed);
+		p = try_large(size, align, site, asked != NULL, zeroed);
 		if (p || !lock_was_refused())
 			return p;
 	}
@@ -103,7 +110,7 @@ slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *asked)
 void *
 slow_alloc_one(unsigned cls, uintptr_t site)
 {
-	bool zeroed;
+	bool zeroed = false;
 	void *p = arena_take(cls, site, &zeroed);
 
 	if (HAK_LIKELY(p != NULL))

@@ -13,6 +13,9 @@
 /* True for what the bins of a caching front-end do not hold; zeroed as in frontend_alloc_slow,
  * which asks for L2.5 blocks past the bins: their slab knows of zeroes. */
 bool slow_past_bins(size_t size, size_t align, const bool *zeroed);
+/* True where block p of class cls belongs into a bin. Not where p is inside a block of several
+ * pages, which its slab will say. */
+bool slow_bin_takes(unsigned cls, const void *p);
 /* Makes the heap ready; cheap when it is. Called first on every slow path. */
 void slow_startup(void);
 /* A block for sizes above MID_MAX, or any size and an alignment above 16 (a power of two). zeroed

@@ -148,7 +148,7 @@ age_cache(struct cache *c, uint32_t now_ms)
 			(!c->bins[cls].head && !c->spares[cls].head))
 			continue;
 		flush_bin(c, cls, true);
-		set_capacity(c, cls, magazine_first(cls));
+		set_capacity(c, cls, magazine_granted(cls));
 	}
 }
 
@@ -322,6 +322,8 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	grow_capacity(c, cls);
 	uint32_t capacity = RELAXED(b->capacity);
 	c->freed_bytes = 0;
+	if (capacity == 0)
+		return slow_alloc_one(cls, site);
 	count(cls, COUNT_REFILL);
 	struct magazine m = arena_refill(cls, site, capacity, capacity);
 	if (!m.head) {
@@ -404,8 +406,14 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 	/* The fast path took room that there was not. */
 	if (RELAXED(b->room) < 0)
 		RELAXED_SET(b->room, 0);
-	if (RELAXED(b->room) == 0 && RELAXED(b->capacity) == 0)
+	if (RELAXED(b->capacity) == 0) {
 		grow_capacity(c, cls);
+		if (RELAXED(b->capacity) == 0) {
+			c->freed_bytes += sizeclass_size(cls);
+			slow_free(p);
+			return;
+		}
+	}
 	if (RELAXED(b->room) == 0) {
 		struct magazine full = {s->head, RELAXED(s->count)};
 		set_spare(s, b->head, active_count(b));
@@ -461,7 +469,7 @@ tls_free_slow(void *p)
 	unsigned cls = backend_bin(p) / TINY_STEP;
 	reset_empty_room(cls);
 	uint32_t now_ms = os_now_ms();
-	if (cls) {
+	if (slow_bin_takes(cls, p)) {
 		free_cached(c, cls, p, now_ms);
 	} else {
 		c->freed_bytes += FREED_BYTES;

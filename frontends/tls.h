@@ -116,14 +116,9 @@ HAK_INLINE void *
 frontend_try_alloc(size_t size)
 {
 	struct cache *c = atomic_load_explicit(&hak_tls.alloc, memory_order_relaxed);
-	size_t offset;
+	size_t offset = sizeclass_bin(size);
 
-	if (HAK_LIKELY(size <= TINY_MAX))
-		offset = round_up(size, TINY_STEP);
-	else if (HAK_LIKELY(size <= MID_MAX))
-		offset = sizeclass_mid_table[(size - 1) / MID_STEP] * (size_t)TINY_STEP;
-	else
-		return NULL;
+	HAK_FORGET(offset);
 	void *p = bin_head(cache_bin_at(c, offset));
 	/* One test for an empty bin and for a link that the program wrote over after it had freed
 	 * the block: such an address is not handed out. */

@@ -14,11 +14,19 @@
 #include <unistd.h>
 
 #define NOINLINE __attribute__((noinline))
-/* No front-end caches these, and a class has them. */
-#define BYTES ((size_t)300000)
+/* A magazine of these is one block, so that each that stays live is an event. */
+#define BYTES ((size_t)140000)
 #define THREADS_MAX 64
 
-static void *volatile kept;
+/* All blocks of the callers, linked through their first words. */
+static void *kept;
+
+static void
+keep(void *p)
+{
+	*(void **)p = kept;
+	kept = p;
+}
 
 static NOINLINE void *
 checked(void *p)
@@ -59,9 +67,8 @@ xrealloc(void *old, size_t size)
 #define CALLER(n)                                                                                  \
 	static NOINLINE void caller_##n(void)                                                      \
 	{                                                                                          \
-		kept = n % 2 ? xmalloc(BYTES + n) : xcalloc(BYTES + n);                            \
-		kept = xrealloc(kept, 2 * BYTES);                                                  \
-		free(kept);                                                                        \
+		keep(n % 2 ? xmalloc(BYTES + n) : xcalloc(BYTES + n));                             \
+		keep(xrealloc(NULL, 2 * BYTES));                                                   \
 	}
 #define CALLERS(X)                                                                                 \
 	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
@@ -75,6 +82,11 @@ run_sites(int rounds)
 		CALLERS(CALL)
 	}
 #undef CALL
+	while (kept) {
+		void *next = *(void **)kept;
+		free(kept);
+		kept = next;
+	}
 }
 
 static void *

@@ -275,7 +275,7 @@ static const struct misuse misuses[] = {
 	{"free of a Big block's first page", inside_big_first_page, hak_free, "free"},
 	{"free of a Big block's last page", inside_big_last_page, hak_free, "free"},
 	{"free of a large block's second page", inside_large, hak_free, "free"},
-	{"free of a large block's interior", inside_large_by_16, hak_free, "free"},
+	{"free of a large block's interior", inside_large_by_16, release_free_and_trim, "free"},
 	{"free of a Tiny block's interior", inside_tiny, release_free_and_trim, "free"},
 	{"free of a Tiny block's second byte", inside_tiny_unaligned, release_free_and_trim,
 		"free"},

@@ -33,6 +33,15 @@ def sizes():
         yield from range(low + low // 4, 2 * low + 1, low // 4)
 
 
+def look_up(name, table, most, step):
+    """The class of the largest size of each step."""
+    classes = [next(c for c, s in enumerate(table, 1) if s >= need)
+               for need in range(step, most + 1, step)]
+    lines = [classes[i:i + 16] for i in range(0, len(classes), 16)]
+    print(f"\n#define {name} \\")
+    print(", \\\n".join("\t" + ", ".join(map(str, line)) for line in lines))
+
+
 def main():
     table = list(sizes())
     print("/* SPDX-License-Identifier: MIT")
@@ -44,13 +53,8 @@ def main():
         pages = slab_pages(size)
         rows.append(f"{{{size}, {pages}, {pages * PAGE // size}, {-(-(1 << 40) // size)}u}}")
     print(", \\\n".join("\t" + r for r in rows))
-    print("\n#define SIZECLASS_MID_ROWS \\")
-    mids = []
-    for i in range(32768 // 128):
-        need = (i + 1) * 128
-        mids.append(next(c for c, s in enumerate(table, 1) if s >= need))
-    lines = [mids[i:i + 16] for i in range(0, len(mids), 16)]
-    print(", \\\n".join("\t" + ", ".join(map(str, line)) for line in lines))
+    look_up("SIZECLASS_MID_ROWS", table, 32768, 128)
+    look_up("SIZECLASS_LARGE_ROWS", table, 1048576, 8192)
 
 
 main()

@@ -129,7 +129,7 @@ backend_bin(const void *p)
 	const struct slab *s = pagemap_slab(p);
 
 	/* A Big block's class is 0. */
-	return s && s->cls < BIN_CLASSES ? (uint16_t)(s->cls * TINY_STEP) : 0;
+	return s ? (uint16_t)(s->cls * TINY_STEP) : 0;
 }
 
 size_t

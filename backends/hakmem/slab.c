@@ -44,7 +44,7 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	if (kind == SLAB_TINY)
 		s->cut.free.list = NULL;
 	pagemap_mark_interior(s);
-	pagemap_set_bin(s, cls < BIN_CLASSES ? (uint16_t)(cls * TINY_STEP) : 0);
+	pagemap_set_bin(s, (uint16_t)(cls * TINY_STEP), sizeclass_size(cls));
 	list_push(list, s);
 	list->count++;
 	return s;
@@ -57,8 +57,7 @@ slab_death(struct slab_list *list, struct slab *s)
 	HAK_ASSERT(slab_is_empty(s));
 	list_remove(list, s);
 	list->count--;
-	if (s->cls < BIN_CLASSES)
-		pagemap_set_bin(s, 0);
+	pagemap_set_bin(s, 0, PAGE_BYTES);
 	slab_set_kind(s, SLAB_NONE);
 	/* The arena's lock is held, so no fork holds the page heap's. */
 	bool freed = pages_free(s, false);

@@ -71,12 +71,6 @@ flip(struct slab *page, const void *p)
 	RELAXED_SET(page->blocks.begins[i / 64], word ^ (uint64_t)1 << (i % 64));
 }
 
-static uint16_t
-bin_of(unsigned cls)
-{
-	return cls < BIN_CLASSES ? (uint16_t)(cls * TINY_STEP) : 0;
-}
-
 /* Block p of class cls, 0 for Big, goes out. */
 static struct slab *
 note_out(const struct backend_arena *a, const void *p, unsigned cls)
@@ -91,7 +85,7 @@ note_out(const struct backend_arena *a, const void *p, unsigned cls)
 			RELAXED_SET(page->blocks.begins[i], 0);
 		page->cls = (uint8_t)cls;
 		page->arena = a->index;
-		*bin = bin_of(cls);
+		*bin = (uint16_t)(cls * TINY_STEP);
 		slab_set_kind(page, kind);
 	}
 	/* One page, one class, one arena; and no block is out twice. */

@@ -40,6 +40,9 @@ void case_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 			case_fail(__VA_ARGS__);                                                    \
 	} while (0)
 
+/* True where the name of the library under test has this part, for bounds that depend on a
+ * back-end. */
+bool case_library_has(const char *part);
 /* The resident set in KiB, exactly (VmRSS is a sum of per-CPU counters and may be off). */
 size_t case_rss_kib(void);
 /* A "Name:   123 kB" field of a file of /proc. */

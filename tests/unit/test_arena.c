@@ -200,7 +200,7 @@ mixed_list(size_t n, uint64_t *rng)
 
 	for (size_t i = 0; i < n; i++) {
 		unsigned cls = 1 + (unsigned)rng_below(rng, CLASS_END - 1);
-		bool zeroed;
+		bool zeroed = false;
 		void *p = arena_take(cls, rng_next(rng), &zeroed);
 
 		ck_assert_ptr_nonnull(p);
@@ -242,7 +242,7 @@ START_TEST(test_put_aside)
 	uint64_t rng = unit_rng(6);
 	pthread_t thread;
 	void *list, *big;
-	bool zeroed;
+	bool zeroed = false;
 
 	start(1);
 	first_arena();

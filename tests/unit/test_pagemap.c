@@ -57,14 +57,14 @@ run_of_kind(size_t npages, enum slab_kind kind, uint16_t bin)
 	ck_assert_ptr_nonnull(s);
 	slab_set_kind(s, kind);
 	pagemap_mark_interior(s);
-	pagemap_set_bin(s, bin);
+	pagemap_set_bin(s, bin, PAGE_BYTES);
 	return s;
 }
 
 static void
 end_run(struct slab *s)
 {
-	pagemap_set_bin(s, 0);
+	pagemap_set_bin(s, 0, PAGE_BYTES);
 	slab_set_kind(s, SLAB_NONE);
 	ck_assert(pages_free(s, false));
 }
@@ -192,7 +192,7 @@ grow(void *arg)
 		HAK_CHECK(s != NULL);
 		slab_set_kind(s, SLAB_TINY);
 		pagemap_mark_interior(s);
-		pagemap_set_bin(s, (uint16_t)(1 + i % CLASS_MID));
+		pagemap_set_bin(s, (uint16_t)(1 + i % CLASS_MID), PAGE_BYTES);
 		atomic_store_explicit(&published[i], s, memory_order_release);
 	}
 	atomic_store(&grown, true);

@@ -67,5 +67,14 @@ test_emergency_CPPFLAGS = $(unit_cppflags)
 test_emergency_CFLAGS = $(unit_cflags)
 test_emergency_LDADD = $(unit_ldadd)
 
+if BUILD_JEMALLOC
+check_PROGRAMS += test_backend_jemalloc
+TESTS += test_backend_jemalloc
+test_backend_jemalloc_SOURCES = tests/unit/test_backend_jemalloc.c $(unit_headers)
+test_backend_jemalloc_CPPFLAGS = $(unit_cppflags) $(jemalloc_cppflags)
+test_backend_jemalloc_CFLAGS = $(unit_cflags)
+test_backend_jemalloc_LDADD = libtesting_jemalloc.la $(CHECK_LIBS) -lpthread
+endif
+
 faults_sources = tests/unit/test_faults.c $(unit_headers)
 inject_sources = tests/unit/test_inject.c $(unit_headers)
