@@ -90,14 +90,10 @@ alloc_refilled(struct rseq_cache *c, unsigned cls, uintptr_t site)
 
 	capacity = capacity ? capacity : 1;
 	count(cls, COUNT_REFILL);
-	struct magazine m = arena_refill(cls, site, capacity, capacity);
-	if (!m.head) {
-		if (!slow_reclaim())
-			return slow_alloc_emergency(cls);
-		m = arena_refill(cls, site, 1, 1);
-		if (!m.head)
-			return lock_was_refused() ? slow_alloc_emergency(cls) : NULL;
-	}
+	void *instead;
+	struct magazine m = slow_refill(cls, site, capacity, &instead);
+	if (!m.head)
+		return instead;
 	return first_of(cls, m);
 }
 

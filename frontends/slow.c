@@ -123,6 +123,22 @@ slow_alloc_one(unsigned cls, uintptr_t site)
 	return slow_alloc_emergency(cls);
 }
 
+struct magazine
+slow_refill(unsigned cls, uintptr_t site, uint32_t n, void **instead)
+{
+	struct magazine m = arena_refill(cls, site, n, n);
+
+	*instead = NULL;
+	if (HAK_LIKELY(m.head != NULL))
+		return m;
+	bool tried = slow_reclaim();
+	if (tried)
+		m = arena_refill(cls, site, 1, 1);
+	if (!m.head && (!tried || lock_was_refused()))
+		*instead = slow_alloc_emergency(cls);
+	return m;
+}
+
 void
 slow_free(void *p)
 {

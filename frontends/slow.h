@@ -5,6 +5,7 @@
 #ifndef HAK_FRONTENDS_SLOW_H
 #define HAK_FRONTENDS_SLOW_H
 
+#include "arenas/arena.h"
 #include "base/compiler.h"
 
 /* The largest alignment that can be asked for. */
@@ -25,6 +26,10 @@ void *slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *zeroed);
 void *slow_alloc_one(unsigned cls, uintptr_t site);
 /* A block of a class from the emergency memory. */
 void *slow_alloc_emergency(unsigned cls);
+/* A magazine of up to n blocks from the site's arena. Where that has none, everything idle is given
+ * back before one more try; then it is empty, and *instead a block of the emergency memory, or NULL
+ * when memory is exhausted. */
+struct magazine slow_refill(unsigned cls, uintptr_t site, uint32_t n, void **instead);
 /* Frees a block past every cache; aborts with a line where p is none. */
 void slow_free(void *p);
 /* Puts a block that a signal handler frees, which interrupted a slow path, aside. */

@@ -325,14 +325,10 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 	if (capacity == 0)
 		return slow_alloc_one(cls, site);
 	count(cls, COUNT_REFILL);
-	struct magazine m = arena_refill(cls, site, capacity, capacity);
-	if (!m.head) {
-		if (!slow_reclaim())
-			return slow_alloc_emergency(cls);
-		m = arena_refill(cls, site, 1, 1);
-		if (!m.head)
-			return lock_was_refused() ? slow_alloc_emergency(cls) : NULL;
-	}
+	void *instead;
+	struct magazine m = slow_refill(cls, site, capacity, &instead);
+	if (!m.head)
+		return instead;
 	set_active(c, cls, m.head, m.count);
 	return bin_pop(b);
 }
