@@ -140,7 +140,7 @@ api_aligned_at(size_t align, size_t size, uintptr_t site)
 		return no_memory();
 	unsigned cls = sizeclass_aligned(size, align);
 	/* A block of the class is aligned by itself, whichever size asked for it. */
-	if (cls && cls < BIN_CLASSES) {
+	if (cls) {
 		size = sizeclass_size(cls);
 		void *hit = frontend_try_alloc(size);
 		if (HAK_LIKELY(hit != NULL))

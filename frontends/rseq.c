@@ -23,9 +23,8 @@ frontend_init(void)
 	rseq_caches_init();
 }
 
-/* False in a signal handler that interrupted this thread's slow path. */
-static bool
-enter(void)
+bool
+frontend_enter(void)
 {
 	struct rseq_thread *t = &hak_rseq_thread;
 
@@ -37,12 +36,6 @@ enter(void)
 	if (HAK_UNLIKELY(!t->known))
 		rseq_thread_attach();
 	return true;
-}
-
-bool
-frontend_enter(void)
-{
-	return enter();
 }
 
 void
@@ -125,7 +118,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 		*zeroed = false;
 	if (size == 0)
 		size = 1;
-	if (HAK_UNLIKELY(!enter()))
+	if (HAK_UNLIKELY(!frontend_enter()))
 		return emergency_alloc(size, align);
 	struct rseq_cache *c = rseq_cache_now();
 	uint32_t now_ms = os_now_ms();
@@ -192,7 +185,7 @@ rseq_free_slow(void *p)
 {
 	if (!p)
 		return;
-	if (HAK_UNLIKELY(!enter())) {
+	if (HAK_UNLIKELY(!frontend_enter())) {
 		slow_free_busy(p);
 		return;
 	}

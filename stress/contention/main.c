@@ -14,12 +14,8 @@
 #include "stress/sweep/text.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -175,23 +171,6 @@ main_programs(const struct contention *s)
 	return true;
 }
 
-static char *
-main_directory(const char *asked)
-{
-	char stamp[32];
-	time_t now = time(NULL);
-	struct tm local;
-
-	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", localtime_r(&now, &local));
-	char *path = asked != NULL ? text_format("%s", asked) : text_format("contention-%s", stamp);
-
-	if (mkdir(path, 0777) == 0 || (errno == EEXIST && access(path, W_OK | X_OK) == 0))
-		return path;
-	fprintf(stderr, "hakmem-contention: --out %s: %s\n", path, strerror(errno));
-	free(path);
-	return NULL;
-}
-
 /* The machine and the peers. The variants are this build's own and have no version beside it. */
 static char *
 main_environment(const struct contention *s)
@@ -225,7 +204,7 @@ main_study(const struct options *o, const struct places *places, struct contenti
 	if (s->benchmarks == NULL || !main_threads(s, threads) || !main_programs(s) ||
 		!configs_find(places, &s->configs))
 		return false;
-	s->directory = main_directory(o->out);
+	s->directory = places_directory("contention", o->out);
 	if (s->directory == NULL)
 		return false;
 	s->environment = main_environment(s);

@@ -19,12 +19,9 @@
 #include "stress/sweep/text.h"
 #include "stress/sweep/workloads.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -111,23 +108,6 @@ main_programs(const struct plan *plan)
 	return true;
 }
 
-static char *
-main_directory(const char *asked)
-{
-	char stamp[32];
-	time_t now = time(NULL);
-	struct tm local;
-
-	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", localtime_r(&now, &local));
-	char *path = asked != NULL ? text_format("%s", asked) : text_format("sweep-%s", stamp);
-
-	if (mkdir(path, 0777) == 0 || (errno == EEXIST && access(path, W_OK | X_OK) == 0))
-		return path;
-	fprintf(stderr, "hakmem-sweep: --out %s: %s\n", path, strerror(errno));
-	free(path);
-	return NULL;
-}
-
 /* The default variants of a quick sweep, as far as they are built; NULL, for all, where none is. To
  * be freed. */
 static char *
@@ -185,7 +165,7 @@ main_plan(const struct options *o, const struct places *places, struct plan *pla
 		!main_programs(plan) || !main_allocators(o, places, plan) ||
 		!main_base(plan, o->base))
 		return false;
-	plan->directory = main_directory(o->resume != NULL ? o->resume : o->out);
+	plan->directory = places_directory("sweep", o->resume != NULL ? o->resume : o->out);
 	if (plan->directory == NULL)
 		return false;
 	plan->environment = machine_describe(places, &plan->allocators);
@@ -391,7 +371,7 @@ main_files(const struct options *o, json_t *old)
 	int procs = o->procs != 0 ? o->procs : (int)sysconf(_SC_NPROCESSORS_ONLN);
 	json_t *document = o->merge ? document_merge(o->files, o->nfiles)
 				    : import_mimalloc_bench(o->import, procs);
-	char *directory = document != NULL ? main_directory(o->out) : NULL;
+	char *directory = document != NULL ? places_directory("sweep", o->out) : NULL;
 	bool ok = directory != NULL && main_report(document, o->base, old, directory);
 
 	free(directory);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ASK_LIMIT_S = 20, WALK_FDS = 8 };
@@ -235,4 +236,21 @@ places_ask(const struct places *p, const char *const *argv)
 		answer[strcspn(answer, "\n")] = '\0';
 	free(program);
 	return answer;
+}
+
+char *
+places_directory(const char *name, const char *asked)
+{
+	char stamp[32];
+	time_t now = time(NULL);
+	struct tm local;
+
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", localtime_r(&now, &local));
+	char *path = asked != NULL ? text_format("%s", asked) : text_format("%s-%s", name, stamp);
+
+	if (mkdir(path, 0777) == 0 || (errno == EEXIST && access(path, W_OK | X_OK) == 0))
+		return path;
+	fprintf(stderr, "hakmem-%s: --out %s: %s\n", name, path, strerror(errno));
+	free(path);
+	return NULL;
 }

@@ -33,6 +33,10 @@ char *places_resolve(const struct places *p, const char *name);
 char *places_program(const char *name);
 /* Whether both paths are one file. */
 bool places_same_file(const char *a, const char *b);
+/* The directory for a program's results, made now where it is not there: `asked`, or where that is
+ * NULL one called after `name` and the time. hakmem-NAME says why on standard error and the result
+ * is NULL where it cannot be; else to be freed. */
+char *places_directory(const char *name, const char *asked);
 /* The first line that a command prints, or NULL where it fails; to be freed. */
 char *places_ask(const struct places *p, const char *const *argv);
 
