@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * base/config.c - the settings, from the table and the environment. */
+ * base/config.c - the settings, from the tables and the environment. */
 #include "base/config.h"
 
 #include <string.h>
@@ -25,6 +25,16 @@ const struct config_setting config_settings[] = {
 
 const size_t config_setting_count = sizeof(config_settings) / sizeof(config_settings[0]);
 
+struct config_path_values hak_config_paths;
+
+const struct config_path config_paths[] = {
+#define X(field, doc) {PREFIX #field, doc, hak_config_paths.field},
+	CONFIG_PATHS(X)
+#undef X
+};
+
+const size_t config_path_count = sizeof(config_paths) / sizeof(config_paths[0]);
+
 /* The table spells fields in lower case, the environment in upper case. Only ASCII. */
 static bool
 same_name(const char *variable, const char *text, size_t n)
@@ -46,6 +56,16 @@ find_setting(const char *text, size_t n)
 		if (strlen(config_settings[i].variable) >= n &&
 			same_name(config_settings[i].variable, text, n))
 			return &config_settings[i];
+	return NULL;
+}
+
+static const struct config_path *
+find_path(const char *text, size_t n)
+{
+	for (size_t i = 0; i < config_path_count; i++)
+		if (strlen(config_paths[i].variable) >= n &&
+			same_name(config_paths[i].variable, text, n))
+			return &config_paths[i];
 	return NULL;
 }
 
@@ -127,6 +147,25 @@ config_value(const struct config_setting *s)
 	return atomic_load_explicit(field_of(s), memory_order_relaxed);
 }
 
+/* An empty path is none. The environment's copy may be written over by the program, as by those
+ * that set their title, so the path is copied. */
+static void
+take_path(const struct config_path *p, const char *entry, const char *text)
+{
+	size_t length = strlen(text), name_bytes = (size_t)(text - entry);
+	char name[64];
+
+	if (length < CONFIG_PATH_BYTES) {
+		memcpy(p->value, text, length + 1);
+		return;
+	}
+	name_bytes = name_bytes < sizeof(name) ? name_bytes : sizeof(name);
+	memcpy(name, entry, name_bytes);
+	name[name_bytes - 1] = '\0';
+	log_line("%s: a path of %u bytes, and %u are the most; left out", name, length,
+		(size_t)CONFIG_PATH_BYTES - 1);
+}
+
 static void
 take_setting(const char *entry)
 {
@@ -136,6 +175,11 @@ take_setting(const char *entry)
 	if (!equals)
 		return;
 	const struct config_setting *s = find_setting(entry, (size_t)(equals - entry));
+	const struct config_path *p = find_path(entry, (size_t)(equals - entry));
+	if (p) {
+		take_path(p, entry, equals + 1);
+		return;
+	}
 	if (!s) {
 		log_line("%s: there is no such setting; docs/config.md lists them", entry);
 		return;

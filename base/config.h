@@ -2,8 +2,9 @@
  * base/config.h - the settings: one table yields the struct, defaults, range checks, the parsing
  * of the environment, the statistics' dump and docs/config.md.
  *
- * A setting is a whole number, or one of a few names, which stand for the numbers from 0 on. A
- * setting earns its row by a measured case where it helps. */
+ * A setting is a whole number, or one of a few names, which stand for the numbers from 0 on. Those
+ * that name a file have a table of their own. A setting earns its row by a measured case where it
+ * helps. */
 #ifndef HAK_BASE_CONFIG_H
 #define HAK_BASE_CONFIG_H
 
@@ -54,6 +55,11 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 		"Free memory idle for this long is offered to the system, which takes it when it " \
 		"needs it.")
 
+/* field, what it does. Settings that are a path: none by default. */
+#define CONFIG_PATHS(X)                                                                            \
+	X(policy, "The file from which the learner takes what it learned before, and to which it " \
+		  "writes what it has learned. docs/learning.md describes it.")
+
 struct config {
 #define X(field, standard, least, most, unit, doc) _Atomic size_t field;
 	CONFIG_SETTINGS(X)
@@ -75,6 +81,30 @@ extern struct config hak_config;
 #define CONFIG_SET(field, value)                                                                   \
 	atomic_store_explicit(&hak_config.field, value, memory_order_relaxed)
 
+/* The longest path, and its end. */
+#define CONFIG_PATH_BYTES 1024
+
+/* Written by config_load under the startup lock, which comes before every reader. */
+struct config_path_values {
+#define X(field, doc) char field[CONFIG_PATH_BYTES];
+	CONFIG_PATHS(X)
+#undef X
+};
+
+struct config_path {
+	const char *variable; /* HAKMEM_policy and so on; upper case in the environment */
+	const char *doc;
+	char *value; /* in hak_config_paths; "" where there is none */
+};
+
+extern struct config_path_values hak_config_paths;
+extern const struct config_path config_paths[];
+extern const size_t config_path_count;
+
+/* The path, as the environment had it; NULL where there is none. A relative one starts from the
+ * working directory of the moment. */
+#define CONFIG_PATH(field) (hak_config_paths.field[0] ? hak_config_paths.field : NULL)
+
 /* The longest name of a value, and its end. */
 #define CONFIG_NAME_BYTES 16
 
@@ -85,9 +115,9 @@ bool config_name(const struct config_setting *s, size_t value, char out[CONFIG_N
 extern const struct config_setting config_settings[];
 extern const size_t config_setting_count;
 
-/* Reads the HAKMEM_ variables of the environment into hak_config. A value that is no number or name
- * of the setting, or out of range, and a variable that is no setting's are reported in one line
- * each and left out. */
+/* Reads the HAKMEM_ variables of the environment into hak_config and hak_config_paths. A value that
+ * is no number or name of the setting, or out of range, a path that is too long, and a variable
+ * that is no setting's are reported in one line each and left out. */
 void config_load(char **environment);
 
 #endif

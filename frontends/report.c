@@ -78,6 +78,15 @@ upper_case(char out[64], const char *name)
 }
 
 static void
+write_path(struct writer *w, const char *key, const char *path)
+{
+	if (*path)
+		writer_string(w, key, path);
+	else
+		writer_null(w, key);
+}
+
+static void
 write_settings(struct writer *w)
 {
 	char name[64];
@@ -86,6 +95,8 @@ write_settings(struct writer *w)
 	for (size_t i = 0; i < config_setting_count; i++)
 		write_setting(
 			w, upper_case(name, config_settings[i].variable), &config_settings[i]);
+	for (size_t i = 0; i < config_path_count; i++)
+		write_path(w, upper_case(name, config_paths[i].variable), config_paths[i].value);
 	writer_end(w);
 }
 

@@ -55,6 +55,15 @@ print_setting(const struct config_setting *s)
 	printf(" | %s |\n", s->unit);
 }
 
+static void
+print_path(const struct config_path *p)
+{
+	printf("\n## ");
+	print_name(p->variable);
+	printf("\n\n%s\n\n| default | value |\n|---|---|\n| none | a path of at most %d bytes |\n",
+		p->doc, CONFIG_PATH_BYTES - 1);
+}
+
 int
 main(void)
 {
@@ -62,12 +71,16 @@ main(void)
 	       "<!-- Written by tools/config-doc.c from base/config.h; "
 	       "`make update-generated` renews it. -->\n\n"
 	       "hakmem reads its settings from the environment when it starts. Each is a whole\n"
-	       "decimal number without a suffix, or one of a few names. A variable whose name\n"
-	       "begins with `HAKMEM_` and is not listed here, and a value that is no number, out\n"
-	       "of its range or none of the names, is reported in one line on standard error and\n"
-	       "left out. (`HAKMEM_TEST_` variables belong to the\n"
-	       "tests and are passed over.) Below, Mi, Gi and Ti stand for 2^20, 2^30 and 2^40.\n");
+	       "decimal number without a suffix, one of a few names, or a path. A variable whose\n"
+	       "name begins with `HAKMEM_` and is not listed here, and a value that is no number,\n"
+	       "out of its range, none of the names or too long, is reported in one line on\n"
+	       "standard error and left out. (`HAKMEM_TEST_` variables belong to the tests and\n"
+	       "are passed over.) A path that does not begin with / starts from the working\n"
+	       "directory of the moment; an empty one is none.\n\nBelow, Mi, Gi and Ti stand for "
+	       "2^20, 2^30 and 2^40.\n");
 	for (size_t i = 0; i < config_setting_count; i++)
 		print_setting(&config_settings[i]);
+	for (size_t i = 0; i < config_path_count; i++)
+		print_path(&config_paths[i]);
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

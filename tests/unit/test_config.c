@@ -231,6 +231,55 @@ START_TEST(test_others)
 }
 END_TEST
 
+/* "HAKMEM_POLICY=" and then a path of so many bytes. */
+static void
+spell_path(char *entry, size_t size, const struct config_path *p, size_t length)
+{
+	struct config_setting s = {.variable = p->variable};
+	char path[2 * CONFIG_PATH_BYTES];
+
+	memset(path, 'p', length);
+	path[length] = '\0';
+	spell(entry, size, &s, path);
+}
+
+/* Taken as it is, up to the longest; a longer one changes nothing; an empty one is none. */
+START_TEST(test_paths)
+{
+	const struct config_path *p = &config_paths[_i];
+	char entry[3 * CONFIG_PATH_BYTES], message[512];
+
+	ck_assert_str_eq(p->value, "");
+	for (size_t length = CONFIG_PATH_BYTES - 1;; length /= 2) {
+		spell_path(entry, sizeof(entry), p, length);
+		load_one(entry, message, sizeof(message));
+		ck_assert_str_eq(message, "");
+		ck_assert_str_eq(p->value, strchr(entry, '=') + 1);
+		if (length == 0)
+			break;
+	}
+	spell_path(entry, sizeof(entry), p, 7);
+	load_one(entry, message, sizeof(message));
+	spell_path(entry, sizeof(entry), p, CONFIG_PATH_BYTES);
+	load_one(entry, message, sizeof(message));
+	ck_assert_str_eq(p->value, "ppppppp");
+	strcpy(strchr(entry, '='), ": a path of 1024 bytes, and 1023 are the most; left out\n");
+	ck_assert_str_eq(message + strlen("hakmem: "), entry);
+}
+END_TEST
+
+/* The copy outlives what the program does to its environment. */
+START_TEST(test_path_is_copied)
+{
+	char entry[] = "HAKMEM_POLICY=/var/lib/policy", message[512];
+
+	ck_assert_ptr_null(CONFIG_PATH(policy));
+	load_one(entry, message, sizeof(message));
+	memset(entry, 'x', sizeof(entry) - 1);
+	ck_assert_str_eq(CONFIG_PATH(policy), "/var/lib/policy");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -247,5 +296,7 @@ main(void)
 	tcase_add_test(tc, test_misspelt);
 	tcase_add_test(tc, test_misspelt_names);
 	tcase_add_test(tc, test_others);
+	tcase_add_loop_test(tc, test_paths, 0, (int)config_path_count);
+	tcase_add_test(tc, test_path_is_copied);
 	return run_suite(suite);
 }
