@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/inject.h"
 #include "base/lock.h"
+#include "base/probe.h"
 
 /* What an arena's depots may hold together before blocks go on to their slabs. */
 #define DEPOT_BYTES ((size_t)8 << 20)
@@ -137,6 +138,7 @@ try_arena(struct arena *a)
 	if (HAK_LIKELY(try_quietly(a)))
 		return true;
 	atomic_fetch_add_explicit(&a->contended, 1, memory_order_relaxed);
+	PROBE1(hakmem, lock_contended, a->index);
 	arena_note_contention();
 	return false;
 }
@@ -327,6 +329,7 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 		if (!got && !borrow(&d, true, &m, &b) && !map_blocks(a, &d, &m, &b))
 			return m;
 	}
+	PROBE3(hakmem, refill, cls, site, m.head ? m.count : b.count);
 	HAK_INJECT(INJECT_REFILL);
 	return m.head ? m : batch_join(&b, cls);
 }
@@ -396,6 +399,7 @@ arena_drain(unsigned cls, struct magazine m)
 	struct arena *a = arena_at(backend_owner(m.head, &owned_cls));
 	uint32_t now_ms = os_now_ms();
 
+	PROBE2(hakmem, drain, cls, m.count);
 	if (HAK_UNLIKELY(owned_cls != cls))
 		log_fatal("corrupt heap: %p is no block of %u bytes", m.head, sizeclass_size(cls));
 	a = lock_any(a);

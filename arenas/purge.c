@@ -8,6 +8,7 @@
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "base/config.h"
+#include "base/probe.h"
 
 static _Atomic uint32_t last_tick_ms;
 /* When any thread was last on a slow path. */
@@ -95,7 +96,9 @@ age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 			age_arena(a, now_ms, cold_ms);
 	}
 	backend_age(now_ms, warm_ms, cold_ms, keep);
-	return backend_totals().purged - before;
+	size_t purged = backend_totals().purged - before;
+	PROBE1(hakmem, purge, purged);
+	return purged;
 }
 
 void

@@ -49,6 +49,9 @@ uint64_t os_now_ns(void);
  * where the kernel refuses to tell. Any size and alignment. */
 bool os_read_own(void *to, const void *from, size_t size);
 
+/* 64 random bits of the system's, or where it has none to give, of the clock. */
+uint64_t os_random(void);
+
 struct os_faults {
 	uint64_t minor; /* page faults served without input (numbers) */
 	uint64_t major;

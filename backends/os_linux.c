@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -268,6 +269,17 @@ os_read_own(void *to, const void *from, size_t size)
 
 	errno = saved;
 	return n == (long)size;
+}
+
+uint64_t
+os_random(void)
+{
+	uint64_t random = 0;
+	int saved = errno;
+	long n = syscall(SYS_getrandom, &random, sizeof(random), (unsigned long)GRND_NONBLOCK);
+
+	errno = saved;
+	return n == (long)sizeof(random) ? random : mix64(os_now_ns());
 }
 
 struct os_faults

@@ -33,6 +33,9 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 		"M_MMAP_THRESHOLD.")                                                               \
 	X(keep, 0, 0, 1ull << 46, "bytes",                                                         \
 		"Free memory that ageing leaves alone. Also mallopt's M_TRIM_THRESHOLD.")          \
+	X(profile, 0, 0, 1ull << 40, "bytes",                                                      \
+		"The mean distance, in allocated bytes, between the blocks that are sampled for "  \
+		"the profile, at random. 0 samples none. docs/profile.md describes the profile.")  \
 	X(reserve, 1024, 1, 16384, "GiB",                                                          \
 		"The address space reserved at start, halved until the system grants it. Address " \
 		"space is not memory. With a limit on address space a part of the limit is taken " \

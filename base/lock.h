@@ -20,6 +20,7 @@
 #define LOCK_RANKS(X)                                                                              \
 	X(RANK_STARTUP, "the heap's first initialisation")                                         \
 	X(RANK_CACHES, "the list of thread caches")                                                \
+	X(RANK_PROFILE, "sampled blocks and their sites")                                          \
 	X(RANK_GROWTH, "the number of arenas")                                                     \
 	X(RANK_ARENA, "an arena: its slabs, lists and depots")                                     \
 	X(RANK_BIG, "BigCache")                                                                    \

@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "arenas/arena.h"
+#include "arenas/profile.h"
 #include "backends/emergency.h"
 #include "base/inject.h"
 #include "base/lock.h"
@@ -26,6 +27,7 @@ prepare(void)
 	bool now_entered = frontend_enter();
 	arena_flush_deferred();
 	frontend_fork_prepare();
+	profile_fork_prepare();
 	arena_fork_prepare();
 	/* Two threads may fork at once: this is written with every lock held. */
 	entered = now_entered;
@@ -40,6 +42,7 @@ parent(void)
 
 	lock_fork_close();
 	arena_fork_parent();
+	profile_fork_parent();
 	frontend_fork_parent();
 	arena_flush_deferred();
 	if (leave)
@@ -53,6 +56,7 @@ child(void)
 	/* Another thread may have been adding to it while the pages were copied. */
 	emergency_take_deferred();
 	arena_fork_child();
+	profile_fork_child();
 	frontend_fork_child();
 	if (entered)
 		frontend_leave();

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "arenas/arena.h"
+#include "arenas/profile.h"
 #include "backends/emergency.h"
 #include "backends/pagemap.h"
 #include "base/assert.h"
@@ -25,6 +26,7 @@ startup(void)
 		config_load(environ);
 		backend_init();
 		arena_init();
+		profile_init();
 		counts_init();
 		frontend_init();
 		/* Release pairs with the acquire in slow_startup. */

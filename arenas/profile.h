@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/profile.h - what becomes of sampled blocks: who allocated them, how many there are, how
+ * long they live.
+ *
+ * A front-end decides by profile_draw which blocks are sampled and reports their allocation and
+ * their end here. Each sample is counted at its site, the addresses that led to the allocation; the
+ * live ones are in a table by address. Both tables are bounded: 64 Ki sites, 3 Mi live samples. A
+ * sample that finds no place is counted as dropped and then forgotten.
+ *
+ * One lock, RANK_PROFILE, protects all; a sample is rare. Memory is mapped as samples come, none
+ * before the first, and never taken from the heap. Sites are never removed.
+ *
+ * Invariants, under the lock: of each site the sizes' samples sum up to `samples`, both histograms
+ * to samples - live_samples; the live table holds live_samples records of it; the estimates are
+ * what the samples stand for (estimate.h); the sites' alloc_bytes sum up to `allocated_bytes`. */
+#ifndef HAK_ARENAS_PROFILE_H
+#define HAK_ARENAS_PROFILE_H
+
+#include "arenas/estimate.h"
+
+#define PROFILE_FRAMES 8
+#define PROFILE_SITES 65536
+#define PROFILE_BYTES_BUCKETS 48
+#define PROFILE_MS_BUCKETS 32
+#define PROFILE_THREAD_BITS 256
+
+/* Samples of one size at one site. */
+struct profile_size {
+	uint64_t size;    /* bytes of the class, or of one of four steps to a doubling above it */
+	uint64_t samples; /* a number */
+	uint32_t next;    /* the site's next larger one; 0: none */
+};
+
+struct profile_site {
+	/* Fixed at birth: return addresses, innermost first. */
+	uintptr_t frames[PROFILE_FRAMES];
+	uint32_t nframes;
+	uint32_t sizes;                 /* by rising size: profile_size_at of it; 0: none */
+	uint64_t samples, live_samples; /* numbers */
+	/* Estimates; numbers of blocks in parts (ESTIMATE_PARTS). */
+	uint64_t alloc_parts, live_parts;
+	uint64_t alloc_bytes, live_bytes, peak_live_bytes;
+	estimate_wide alloc_variance, live_variance; /* bytes squared */
+	/* A bit for each allocating thread's number, modulo their count. */
+	uint64_t threads[PROFILE_THREAD_BITS / 64];
+	/* Freed samples by floor(log2) of the bytes allocated and the time passed meanwhile. */
+	uint64_t lifetime_bytes[PROFILE_BYTES_BUCKETS];
+	uint64_t lifetime_ms[PROFILE_MS_BUCKETS];
+};
+
+/* The mean distance of samples in bytes; 0: profiling is off. Set under the startup lock. */
+extern _Atomic uint64_t hak_profile_mean HAK_HIDDEN;
+
+/* Reads HAKMEM_PROFILE; under the startup lock. */
+void profile_init(void);
+
+HAK_INLINE bool
+profile_is_on(void)
+{
+	return RELAXED(hak_profile_mean) != 0;
+}
+
+/* As estimate_draw, with the mean of the settings; never comes to a sample where profiling is off.
+ */
+uint64_t profile_draw(uint64_t *state);
+/* A first state for profile_draw: from the system's random numbers, or the clock. */
+uint64_t profile_seed(void);
+/* A sampled block was handed out: `size` bytes granted, nframes return addresses, innermost first;
+ * where there are none, `site` is the one. False where there is no room for the record: nothing is
+ * remembered then. The caller is between frontend_enter and frontend_leave and holds no lock above
+ * RANK_PROFILE. Thread-safe; preserves errno. */
+bool profile_alloc(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes);
+/* A block comes back; nothing happens where it is no sample. To be called before anybody can get
+ * the address again. Otherwise as profile_alloc. */
+void profile_free(void *p);
+
+/* A copy of it all, taken under the lock and looked at without. */
+struct profile_snapshot {
+	uint64_t sample_bytes; /* mean distance */
+	uint64_t allocated_bytes, live_bytes, peak_live_bytes;
+	uint64_t dropped; /* samples (a number) */
+	uint32_t nsites, nsizes;
+	struct profile_site *sites;
+	struct profile_size *sizes; /* number 0 is none's */
+	size_t mapped;              /* bytes, at `sites` */
+};
+
+/* False when memory is exhausted. The caller as above; profile_snapshot_drop gives it back. */
+bool profile_snapshot_take(struct profile_snapshot *out);
+void profile_snapshot_drop(struct profile_snapshot *s);
+/* Different threads that a site was seen in, as far as the bits tell: at most 255. */
+unsigned profile_threads(const struct profile_site *s);
+/* Walks the tables and aborts where an invariant is broken; the caller as above. */
+void profile_audit(void);
+
+void profile_fork_prepare(void);
+void profile_fork_parent(void);
+void profile_fork_child(void);
+
+#ifdef HAK_TESTING
+/* Seeds are from here on a sequence that follows from this number; not 0. */
+void profile_fix_seed(uint64_t seed);
+/* Forgets everything, as if the process had just started, with another mean. No other thread is in
+ * here. */
+void profile_restart(uint64_t mean);
+#endif
+
+#endif
