@@ -36,6 +36,10 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 	X(profile, 0, 0, 1ull << 40, "bytes",                                                      \
 		"The mean distance, in allocated bytes, between the blocks that are sampled for "  \
 		"the profile, at random. 0 samples none. docs/profile.md describes the profile.")  \
+	X(profile_depth, 1, 1, 8, "frames",                                                        \
+		"How many return addresses a site of the profile is made of. More than the one "   \
+		"that malloc returns to are there for code that was built with "                   \
+		"-fno-omit-frame-pointer; finding them costs each sample some system calls.")      \
 	X(reserve, 1024, 1, 16384, "GiB",                                                          \
 		"The address space reserved at start, halved until the system grants it. Address " \
 		"space is not memory. With a limit on address space a part of the limit is taken " \

@@ -45,17 +45,20 @@ api_malloc_at(size_t size, uintptr_t site)
 /* Functions that are tail-called have the program's return address and frame pointer. */
 
 static HAK_COLD void *
-malloc_from_caller(size_t size)
+malloc_from_frame(size_t size)
 {
-	return api_malloc_at(size, SITE_WITH_CALLER());
+	void *p = api_malloc_at(size, SITE_BEGIN(true));
+
+	site_end();
+	return p;
 }
 
 /* Tail-called. */
 static HAK_NOINLINE void *
 malloc_slow(size_t size)
 {
-	if (site_wants_caller())
-		return malloc_from_caller(size);
+	if (site_wants_frame())
+		return malloc_from_frame(size);
 	void *p = frontend_alloc_slow(size, 1, HAK_SITE(), NULL);
 	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
@@ -96,17 +99,20 @@ calloc_at(size_t bytes, uintptr_t site)
 }
 
 static HAK_COLD void *
-calloc_from_caller(size_t bytes)
+calloc_from_frame(size_t bytes)
 {
-	return calloc_at(bytes, SITE_WITH_CALLER());
+	void *p = calloc_at(bytes, SITE_BEGIN(true));
+
+	site_end();
+	return p;
 }
 
 /* Tail-called. */
 static HAK_NOINLINE void *
 calloc_slow(size_t bytes)
 {
-	if (site_wants_caller())
-		return calloc_from_caller(bytes);
+	if (site_wants_frame())
+		return calloc_from_frame(bytes);
 	return calloc_at(bytes, HAK_SITE());
 }
 
@@ -150,6 +156,24 @@ api_aligned_at(size_t align, size_t size, uintptr_t site)
 	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
 
+static HAK_COLD void *
+aligned_from_frame(size_t align, size_t size)
+{
+	void *p = api_aligned_at(align, size, SITE_BEGIN(false));
+
+	site_end();
+	return p;
+}
+
+/* As api_aligned_at, from an entry point that ends with it. */
+HAK_INLINE void *
+aligned_here(size_t align, size_t size)
+{
+	if (site_wants_frame())
+		return aligned_from_frame(align, size);
+	return api_aligned_at(align, size, HAK_SITE());
+}
+
 HAK_EXPORT void *
 hak_aligned_alloc(size_t alignment, size_t size)
 {
@@ -157,22 +181,39 @@ hak_aligned_alloc(size_t alignment, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	return api_aligned_at(alignment, size, HAK_SITE());
+	return aligned_here(alignment, size);
 }
 
-HAK_EXPORT int
-hak_posix_memalign(void **out, size_t alignment, size_t size)
+static int
+posix_memalign_at(void **out, size_t align, size_t size, uintptr_t site)
 {
 	int saved = errno;
+	void *p = api_aligned_at(align, size, site);
 
-	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0 || alignment > MAX_ALIGN)
-		return EINVAL;
-	void *p = api_aligned_at(alignment, size, HAK_SITE());
 	errno = saved;
 	if (!p)
 		return ENOMEM;
 	*out = p;
 	return 0;
+}
+
+static HAK_COLD int
+posix_memalign_from_frame(void **out, size_t align, size_t size)
+{
+	int error = posix_memalign_at(out, align, size, SITE_BEGIN(false));
+
+	site_end();
+	return error;
+}
+
+HAK_EXPORT int
+hak_posix_memalign(void **out, size_t alignment, size_t size)
+{
+	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0 || alignment > MAX_ALIGN)
+		return EINVAL;
+	if (site_wants_frame())
+		return posix_memalign_from_frame(out, alignment, size);
+	return posix_memalign_at(out, alignment, size, HAK_SITE());
 }
 
 HAK_EXPORT void *
@@ -182,13 +223,13 @@ hak_memalign(size_t alignment, size_t size)
 
 	while (power < alignment && power <= MAX_ALIGN)
 		power *= 2;
-	return api_aligned_at(power, size, HAK_SITE());
+	return aligned_here(power, size);
 }
 
 HAK_EXPORT void *
 hak_valloc(size_t size)
 {
-	return api_aligned_at(os_page_size(), size, HAK_SITE());
+	return aligned_here(os_page_size(), size);
 }
 
 HAK_EXPORT void *
@@ -198,7 +239,7 @@ hak_pvalloc(size_t size)
 
 	if (size > PTRDIFF_MAX)
 		return no_memory();
-	return api_aligned_at(page, round_up(size ? size : 1, page), HAK_SITE());
+	return aligned_here(page, round_up(size ? size : 1, page));
 }
 
 /* --- sizes ----------------------------------------------------------------------------------- */
@@ -261,17 +302,20 @@ move_at(void *p, size_t size, size_t usable, uintptr_t site)
 }
 
 static HAK_COLD void *
-move_from_caller(void *p, size_t size, size_t usable)
+move_from_frame(void *p, size_t size, size_t usable)
 {
-	return move_at(p, size, usable, SITE_WITH_CALLER());
+	void *moved = move_at(p, size, usable, SITE_BEGIN(true));
+
+	site_end();
+	return moved;
 }
 
 /* Tail-called. */
 static HAK_NOINLINE void *
 realloc_move(void *p, size_t size, size_t usable)
 {
-	if (site_wants_caller())
-		return move_from_caller(p, size, usable);
+	if (site_wants_frame())
+		return move_from_frame(p, size, usable);
 	return move_at(p, size, usable, HAK_SITE());
 }
 

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "frontends/api.h"
 #include "frontends/frontend.h"
+#include "frontends/site.h"
 
 #ifdef HAK_OVERRIDE
 
@@ -57,19 +58,32 @@ retry(size_t size, size_t align, uintptr_t site)
 	}
 }
 
-static HAK_NOINLINE void *
-new_slow(size_t size)
+/* NULL, too, for what is no alignment. */
+static inline void *
+try_aligned(size_t size, size_t align, uintptr_t site)
 {
-	uintptr_t site = HAK_SITE();
-	void *p = api_aligned_at(1, size, site);
-
-	return HAK_LIKELY(p != NULL) ? p : retry(size, 1, site);
+	return is_power_of_two(align) ? api_aligned_at(align, size, site) : NULL;
 }
 
-static inline void *
-new_aligned(size_t size, size_t align, uintptr_t site)
+/* Tail-called. */
+static HAK_COLD void *
+new_from_frame(size_t size, size_t align)
 {
-	void *p = is_power_of_two(align) ? api_aligned_at(align, size, site) : NULL;
+	uintptr_t site = SITE_BEGIN(false);
+	void *p = try_aligned(size, align, site);
+
+	site_end();
+	return HAK_LIKELY(p != NULL) ? p : retry(size, align, site);
+}
+
+/* Tail-called. */
+static HAK_NOINLINE void *
+new_slow(size_t size, size_t align)
+{
+	if (site_wants_frame())
+		return new_from_frame(size, align);
+	uintptr_t site = HAK_SITE();
+	void *p = try_aligned(size, align, site);
 
 	return HAK_LIKELY(p != NULL) ? p : retry(size, align, site);
 }
@@ -88,6 +102,27 @@ nothrow_retry(const char *name, size_t size, size_t align, const void *tag)
 	return ((void *(*)(size_t, const void *))form)(size, tag);
 }
 
+/* Tail-called. */
+static HAK_COLD void *
+nothrow_from_frame(size_t size, size_t align, const void *tag, const char *name)
+{
+	void *p = try_aligned(size, align, SITE_BEGIN(false));
+
+	site_end();
+	return HAK_LIKELY(p != NULL) ? p : nothrow_retry(name, size, align, tag);
+}
+
+/* Tail-called. */
+static HAK_NOINLINE void *
+nothrow_slow(size_t size, size_t align, const void *tag, const char *name)
+{
+	if (site_wants_frame())
+		return nothrow_from_frame(size, align, tag, name);
+	void *p = try_aligned(size, align, HAK_SITE());
+
+	return HAK_LIKELY(p != NULL) ? p : nothrow_retry(name, size, align, tag);
+}
+
 #define NEW(name)                                                                                  \
 	HAK_EXPORT void *name(size_t size);                                                        \
 	HAK_EXPORT void *name(size_t size)                                                         \
@@ -95,30 +130,31 @@ nothrow_retry(const char *name, size_t size, size_t align, const void *tag)
 		void *p = frontend_try_alloc(size);                                                \
 		if (HAK_LIKELY(p != NULL))                                                         \
 			return p;                                                                  \
-		return new_slow(size);                                                             \
+		return new_slow(size, 1);                                                          \
 	}
 
 #define NEW_NOTHROW(name)                                                                          \
 	HAK_EXPORT void *name(size_t size, const void *tag);                                       \
 	HAK_EXPORT void *name(size_t size, const void *tag)                                        \
 	{                                                                                          \
-		void *p = api_malloc_at(size, HAK_SITE());                                         \
-		return HAK_LIKELY(p != NULL) ? p : nothrow_retry(#name, size, 1, tag);             \
+		void *p = frontend_try_alloc(size);                                                \
+		if (HAK_LIKELY(p != NULL))                                                         \
+			return p;                                                                  \
+		return nothrow_slow(size, 1, tag, #name);                                          \
 	}
 
 #define NEW_ALIGNED(name)                                                                          \
 	HAK_EXPORT void *name(size_t size, size_t align);                                          \
 	HAK_EXPORT void *name(size_t size, size_t align)                                           \
 	{                                                                                          \
-		return new_aligned(size, align, HAK_SITE());                                       \
+		return new_slow(size, align);                                                      \
 	}
 
 #define NEW_ALIGNED_NOTHROW(name)                                                                  \
 	HAK_EXPORT void *name(size_t size, size_t align, const void *tag);                         \
 	HAK_EXPORT void *name(size_t size, size_t align, const void *tag)                          \
 	{                                                                                          \
-		void *p = is_power_of_two(align) ? api_aligned_at(align, size, HAK_SITE()) : NULL; \
-		return HAK_LIKELY(p != NULL) ? p : nothrow_retry(#name, size, align, tag);         \
+		return nothrow_slow(size, align, tag, #name);                                      \
 	}
 
 /* A delete's further arguments (size, alignment, nothrow) are known to the page map anyway. */

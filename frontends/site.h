@@ -1,30 +1,50 @@
 /* SPDX-License-Identifier: MIT
- * frontends/site.h - the call site of an allocation, as HAKMEM_SITE has it.
+ * frontends/site.h - the call site of an allocation: as HAKMEM_SITE has it, and its further frames
+ * for the profile.
  *
  * By default a site is the return address of the entry point. With HAKMEM_SITE=caller the return
  * address of the calling function is mixed in, so that the callers of an xmalloc are told apart.
- * That needs the calling function to have a frame pointer. The one that is found may be anything
- * else, where it has none, and is therefore checked, and read by way of the kernel. */
+ * That, and every further frame, needs functions that have a frame pointer. The one that is found
+ * may be anything else, where they have none, and is therefore checked, and read by way of the
+ * kernel.
+ *
+ * An entry point's slow path that is to know its frame notes the call for as long as it runs
+ * (SITE_BEGIN, site_end), for this thread; site_walk goes on from there, if a sample is taken. */
 #ifndef HAK_FRONTENDS_SITE_H
 #define HAK_FRONTENDS_SITE_H
 
 #include "base/compiler.h"
-#include "base/config.h"
+
+/* True where frames are asked for, by HAKMEM_SITE or by the profile. Set under the startup lock. */
+extern _Atomic bool hak_site_wants_frame HAK_HIDDEN;
+
+void site_init(void);
 
 /* The site of a call that returns to `address`; `frame` is the frame of the function that was
  * called, whose first word is the caller's frame pointer. The address itself where that leads to no
  * frame. */
 uintptr_t site_with_caller(uintptr_t address, const void *frame) HAK_HIDDEN HAK_COLD;
 
-/* True where more than the return address is asked for. Off the fast path only. */
+/* Notes the call for site_walk; the site, mixed with its caller where `mixes` and HAKMEM_SITE asks
+ * for it. */
+uintptr_t site_begin(uintptr_t address, const void *frame, bool mixes) HAK_HIDDEN HAK_COLD;
+/* The call has ended. */
+void site_end(void) HAK_HIDDEN;
+
+/* The return addresses that led to the allocation from this site, innermost first, at most `most`
+ * and HAKMEM_PROFILE_DEPTH of them; their number, at least 1. Where no call from the site has been
+ * noted, that is the site itself. Anywhere below the entry point; async-signal-safe. */
+unsigned site_walk(uintptr_t site, uintptr_t *frames, unsigned most);
+
+/* Off the fast path only. */
 HAK_INLINE bool
-site_wants_caller(void)
+site_wants_frame(void)
 {
-	return HAK_UNLIKELY(CONFIG(site) != SITE_RETURN);
+	return HAK_UNLIKELY(RELAXED(hak_site_wants_frame));
 }
 
 /* The site of the program's call, in a function to which only tail calls lead from the entry point.
  * It costs that function a frame pointer; so it has a function of its own, and others have none. */
-#define SITE_WITH_CALLER() site_with_caller(HAK_SITE(), __builtin_frame_address(0))
+#define SITE_BEGIN(mixes) site_begin(HAK_SITE(), __builtin_frame_address(0), mixes)
 
 #endif

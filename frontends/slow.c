@@ -14,6 +14,7 @@
 #include "base/lock.h"
 #include "frontends/counts.h"
 #include "frontends/frontend.h"
+#include "frontends/site.h"
 
 static struct lock startup_lock = LOCK_INITIALIZER(RANK_STARTUP);
 static _Atomic bool ready;
@@ -27,6 +28,7 @@ startup(void)
 		backend_init();
 		arena_init();
 		profile_init();
+		site_init();
 		counts_init();
 		frontend_init();
 		/* Release pairs with the acquire in slow_startup. */

@@ -5,6 +5,7 @@
 
 #include <sys/mman.h>
 
+#include "base/config.h"
 #include "frontends/modules.h"
 #include "tests/unit/unit.h"
 
@@ -83,6 +84,161 @@ START_TEST(test_garbage)
 }
 END_TEST
 
+/* --- further frames --------------------------------------------------------------------------- */
+
+#define MOST 8
+
+static void
+set_depth(size_t depth)
+{
+	CONFIG_SET(profile, 1);
+	CONFIG_SET(profile_depth, depth);
+	site_init();
+	ck_assert(site_wants_frame() == (depth > 1));
+}
+
+/* A chain of n frames in our stack, `step` bytes apart, the last leading nowhere; the first is the
+ * entry point's. */
+static void
+make_chain(uintptr_t *stack, unsigned n, size_t step)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uintptr_t *frame = stack + i * step / sizeof(*frame);
+		frame[0] = i + 1 < n ? (uintptr_t)frame + step : 0;
+		frame[1] = CALLER + i;
+	}
+}
+
+static unsigned
+walk_from(const uintptr_t *frame, uintptr_t *frames)
+{
+	unsigned n;
+
+	errno = ERRNO_MARK;
+	ck_assert_uint_eq(site_begin(ADDRESS, frame, true), ADDRESS);
+	n = site_walk(ADDRESS, frames, MOST);
+	site_end();
+	ck_assert_int_eq(errno, ERRNO_MARK);
+	ck_assert_uint_ge(n, 1);
+	ck_assert_uint_eq(frames[0], ADDRESS);
+	return n;
+}
+
+START_TEST(test_walk)
+{
+	uintptr_t *stack = make_stack(), frames[MOST];
+
+	for (size_t depth = 1; depth <= MOST; depth++)
+		for (unsigned n = 1; n < 12; n++)
+			for (size_t step = 16; step < 3000; step += 16) {
+				unsigned expected = depth < n ? (unsigned)depth : n;
+				set_depth(depth);
+				make_chain(stack, n, step);
+				ck_assert_uint_eq(walk_from(stack, frames), expected);
+				for (unsigned i = 1; i < expected; i++)
+					ck_assert_uint_eq(frames[i], CALLER + i);
+			}
+}
+END_TEST
+
+/* No call, another call, one that has ended, and fewer frames than there are. */
+START_TEST(test_walk_without)
+{
+	uintptr_t *stack = make_stack(), frames[MOST];
+
+	set_depth(MOST);
+	make_chain(stack, 6, 64);
+	ck_assert_uint_eq(site_walk(ADDRESS, frames, MOST), 1);
+	ck_assert_uint_eq(frames[0], ADDRESS);
+	site_begin(ADDRESS, stack, false);
+	ck_assert_uint_eq(site_walk(ADDRESS + 1, frames, MOST), 1);
+	ck_assert_uint_eq(frames[0], ADDRESS + 1);
+	ck_assert_uint_eq(site_walk(ADDRESS, frames, 3), 3);
+	ck_assert_uint_eq(site_walk(ADDRESS, frames, MOST), 6);
+	site_end();
+	ck_assert_uint_eq(site_walk(ADDRESS, frames, MOST), 1);
+	/* A site that is a hash knows its address. */
+	CONFIG_SET(site, SITE_CALLER);
+	uintptr_t site = site_begin(ADDRESS, stack, true);
+	ck_assert_uint_ne(site, ADDRESS);
+	ck_assert_uint_eq(site_walk(site, frames, MOST), 6);
+	ck_assert_uint_eq(frames[0], ADDRESS);
+	ck_assert_uint_eq(frames[1], CALLER + 1);
+	site_end();
+	ck_assert_uint_eq(site_begin(ADDRESS, stack, false), ADDRESS);
+	site_end();
+}
+END_TEST
+
+START_TEST(test_walk_garbage)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uintptr_t *stack = make_stack(), base = (uintptr_t)stack, frames[MOST];
+	uint64_t rng = unit_rng(2);
+
+	set_depth(MOST);
+	/* A ring, and one that goes down. */
+	make_chain(stack, 4, 64);
+	stack[3 * 8] = base;
+	ck_assert_uint_eq(walk_from(stack, frames), 4);
+	stack[3 * 8] = base + 3 * 64;
+	ck_assert_uint_eq(walk_from(stack, frames), 4);
+	/* Into the page that cannot be read, and to its edge. */
+	stack[3 * 8] = base + PAGES * page;
+	ck_assert_uint_eq(walk_from(stack, frames), 4);
+	stack[3 * 8] = base + PAGES * page - 16;
+	stack[PAGES * page / 8 - 2] = base + PAGES * page;
+	stack[PAGES * page / 8 - 1] = CALLER;
+	ck_assert_uint_eq(walk_from(stack, frames), 5);
+	for (int i = 0; i < 20000; i++) {
+		for (size_t w = 0; w < 64; w++)
+			stack[rng_below(&rng, PAGES * page / 8)] =
+				base + 8 * rng_below(&rng, PAGES * page / 8 + 16);
+		walk_from(stack + 2 * rng_below(&rng, 64), frames);
+	}
+}
+END_TEST
+
+/* Functions that have frame pointers, since they ask for their frame; each notes what it returns
+ * to. */
+static uintptr_t returns_to[4];
+static unsigned walked;
+static uintptr_t walked_frames[MOST];
+
+#define LINK(n, callee)                                                                            \
+	static __attribute__((noinline)) void link_##n(void)                                       \
+	{                                                                                          \
+		returns_to[n] = HAK_SITE();                                                        \
+		ck_assert_ptr_nonnull(__builtin_frame_address(0));                                 \
+		callee;                                                                            \
+		__asm__ __volatile__("");                                                          \
+	}
+
+static __attribute__((noinline)) void
+link_0(void)
+{
+	returns_to[0] = HAK_SITE();
+	uintptr_t site = SITE_BEGIN(true);
+	walked = site_walk(site, walked_frames, 4);
+	site_end();
+}
+
+LINK(1, link_0())
+LINK(2, link_1())
+LINK(3, link_2())
+
+START_TEST(test_walk_real)
+{
+	set_depth(MOST);
+	link_3();
+	ck_assert_uint_eq(walked, 4);
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_uint_eq(walked_frames[i], returns_to[i]);
+}
+END_TEST
+
+/* --- modules ---------------------------------------------------------------------------------- */
+
 static int in_data = 1;
 
 START_TEST(test_modules)
@@ -120,6 +276,10 @@ main(void)
 	unit_begin("test_site");
 	tcase_add_test(tc, test_next_frame);
 	tcase_add_test(tc, test_garbage);
+	tcase_add_test(tc, test_walk);
+	tcase_add_test(tc, test_walk_without);
+	tcase_add_test(tc, test_walk_garbage);
+	tcase_add_test(tc, test_walk_real);
 	tcase_add_test(tc, test_modules);
 	return run_suite(suite);
 }
