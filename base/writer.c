@@ -10,6 +10,8 @@
 
 /* The column of the values in text. */
 #define VALUE_COLUMN 24
+/* Of a double; what is above is infinite. */
+#define LARGEST 1.7976931348623157e308
 
 static void
 flush(struct writer *w)
@@ -19,10 +21,12 @@ flush(struct writer *w)
 
 	while (!w->failed && done < w->used) {
 		ssize_t n = write(w->fd, w->buf + done, w->used - done);
-		if (n > 0)
+		if (n > 0) {
 			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
+		} else if (n == 0 || errno != EINTR) {
 			w->failed = true;
+			w->error = n == 0 ? EIO : errno;
+		}
 	}
 	w->used = 0;
 	errno = saved;
@@ -184,6 +188,7 @@ writer_begin(struct writer *w, int fd, bool json, const char *key)
 	w->fd = fd;
 	w->json = json;
 	w->failed = false;
+	w->error = 0;
 	w->depth = 0;
 	w->used = 0;
 	memset(w->levels, 0, sizeof(w->levels));
@@ -191,7 +196,8 @@ writer_begin(struct writer *w, int fd, bool json, const char *key)
 	if (json) {
 		put(w, '{');
 		json_member(w, key, true);
-		put(w, '{');
+		if (key)
+			put(w, '{');
 	}
 }
 
@@ -200,7 +206,7 @@ writer_finish(struct writer *w)
 {
 	HAK_CHECK(w->depth == 0);
 	if (w->json)
-		put_text(w, "}}\n");
+		put_text(w, w->levels[0].key ? "}}\n" : "}\n");
 	flush(w);
 }
 
@@ -237,6 +243,38 @@ writer_number(struct writer *w, const char *key, uint64_t value)
 {
 	member(w, key, false);
 	put_digits(w, value, 10, 1);
+	ended(w);
+}
+
+void
+writer_signed(struct writer *w, const char *key, int64_t value)
+{
+	member(w, key, false);
+	if (value < 0)
+		put(w, '-');
+	put_digits(w, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10, 1);
+	ended(w);
+}
+
+void
+writer_large(struct writer *w, const char *key, double value)
+{
+	unsigned exponent = 0;
+
+	/* False for what is no number, too. */
+	if (!(value >= 0 && value <= LARGEST)) {
+		writer_null(w, key);
+		return;
+	}
+	for (; value >= 1e18; value /= 10)
+		exponent++;
+	member(w, key, false);
+	/* From 2^52 on there is nothing behind the point. */
+	put_digits(w, (uint64_t)(value < 0x1p52 ? value + 0.5 : value), 10, 1);
+	if (exponent) {
+		put(w, 'e');
+		put_digits(w, exponent, 10, 1);
+	}
 	ended(w);
 }
 
@@ -280,6 +318,18 @@ writer_address(struct writer *w, const char *key, uintptr_t value)
 	member(w, key, false);
 	put_text(w, w->json ? "\"0x" : "0x");
 	put_digits(w, value, 16, 1);
+	if (w->json)
+		put(w, '"');
+	ended(w);
+}
+
+void
+writer_hex(struct writer *w, const char *key, uint64_t value, unsigned digits)
+{
+	member(w, key, false);
+	if (w->json)
+		put(w, '"');
+	put_digits(w, value, 16, digits);
 	if (w->json)
 		put(w, '"');
 	ended(w);

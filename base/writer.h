@@ -17,6 +17,7 @@ struct writer {
 	int fd;
 	bool json;
 	bool failed; /* nothing more is written */
+	int error;   /* errno of what failed; 0 where nothing did */
 	unsigned depth;
 	/* The objects and arrays that are open, the outermost first. */
 	struct {
@@ -29,8 +30,8 @@ struct writer {
 	char buf[1024];
 };
 
-/* Starts a report on a file descriptor: the object that is the one member `key` of another. Text
- * has no heading for it. */
+/* Starts a report on a file descriptor: the object that is the one member `key` of another, or
+ * where that is NULL, an object of its own. Text has no heading for it. */
 void writer_begin(struct writer *w, int fd, bool json, const char *key);
 /* Ends it, and writes what is left. */
 void writer_finish(struct writer *w);
@@ -42,12 +43,18 @@ void writer_end(struct writer *w);
 
 /* Members; key is NULL in an array. */
 void writer_number(struct writer *w, const char *key, uint64_t value);
+void writer_signed(struct writer *w, const char *key, int64_t value);
+/* A value that may be too large for a whole number of 64 bits: to the nearest whole number, with an
+ * exponent from 10^18 on; null as below. */
+void writer_large(struct writer *w, const char *key, double value);
 /* With so many decimals, at most 6; null where it is negative, infinite or no number. */
 void writer_fixed(struct writer *w, const char *key, double value, unsigned decimals);
 /* Any bytes up to the NUL: escaped, and what is not UTF-8 replaced by U+FFFD. */
 void writer_string(struct writer *w, const char *key, const char *value);
 /* An address, as the string 0x... */
 void writer_address(struct writer *w, const char *key, uintptr_t value);
+/* At least so many hexadecimal digits, as a string without 0x. */
+void writer_hex(struct writer *w, const char *key, uint64_t value, unsigned digits);
 void writer_null(struct writer *w, const char *key);
 
 #endif

@@ -364,7 +364,7 @@ write_place(struct writer *w, const char *const keys[3], uintptr_t address)
 		writer_null(w, keys[0]);
 	if (found) {
 		writer_string(w, keys[1], module.path);
-		writer_address(w, keys[2], module.offset);
+		writer_address(w, keys[2], address - module.start);
 	} else {
 		writer_null(w, keys[1]);
 		writer_null(w, keys[2]);

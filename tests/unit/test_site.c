@@ -3,6 +3,8 @@
  * are garbage, and where addresses belong. */
 #include "frontends/site.h"
 
+#include <fcntl.h>
+#include <link.h>
 #include <sys/mman.h>
 
 #include "base/config.h"
@@ -256,7 +258,9 @@ START_TEST(test_modules)
 	ck_assert(module_of((uintptr_t)&in_data, &again));
 	ck_assert_str_eq(again.path, self);
 	/* Both count from the same beginning. */
-	ck_assert_uint_eq((uintptr_t)make_stack - m.offset, (uintptr_t)&in_data - again.offset);
+	ck_assert_uint_eq(m.start, again.start);
+	ck_assert_uint_eq(m.bias, again.bias);
+	ck_assert(m.code);
 	ck_assert(module_of((uintptr_t)printf, &m));
 	ck_assert_msg(strstr(m.path, "libc") != NULL || strcmp(m.path, self) == 0, "%s", m.path);
 	ck_assert(!module_of(0, &m));
@@ -264,6 +268,100 @@ START_TEST(test_modules)
 	ck_assert(!module_of((uintptr_t)&on_stack, &m));
 	ck_assert(!module_of((uintptr_t)make_stack(), &m));
 	ck_assert_int_eq(errno, ERRNO_MARK);
+}
+END_TEST
+
+/* What the dynamic linker says of each file. */
+static int
+compare(struct dl_phdr_info *info, size_t size, void *unused)
+{
+	struct module m;
+	uintptr_t first = UINTPTR_MAX, end = 0;
+	const uint8_t *id = NULL;
+	unsigned id_bytes = 0;
+
+	(void)size;
+	(void)unused;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t at = info->dlpi_addr + p->p_vaddr, to = at + p->p_memsz;
+		if (p->p_type == PT_LOAD && at < first)
+			first = at;
+		if (p->p_type == PT_LOAD)
+			end = to;
+		while (p->p_type == PT_NOTE && at < to) {
+			const ElfW(Nhdr) *note = (const void *)at;
+			at += sizeof(*note) + ((note->n_namesz + 3) & ~3u);
+			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4) {
+				id = (const uint8_t *)at;
+				id_bytes = note->n_descsz;
+			}
+			at += (note->n_descsz + 3) & ~3u;
+		}
+	}
+	/* The kernel's own has no file. */
+	if (strstr(info->dlpi_name, "vdso"))
+		return 0;
+	ck_assert_msg(module_of(first, &m), "%s", info->dlpi_name);
+	ck_assert_uint_eq(m.bias, info->dlpi_addr);
+	ck_assert_uint_eq(m.start, first & ~(uintptr_t)(sysconf(_SC_PAGESIZE) - 1));
+	ck_assert_uint_le(m.end, (end + 0xffff) & ~(uintptr_t)0xffff);
+	ck_assert(m.code);
+	ck_assert_uint_eq(m.id_bytes, id_bytes);
+	if (id)
+		ck_assert_int_eq(memcmp(m.build_id, id, id_bytes), 0);
+	return 0;
+}
+
+START_TEST(test_modules_all)
+{
+	struct modules walk;
+	struct module m;
+	uintptr_t last = 0;
+	unsigned n = 0;
+
+	dl_iterate_phdr(compare, NULL);
+	ck_assert(modules_open(&walk));
+	for (; modules_next(&walk, &m); n++) {
+		ck_assert_uint_ge(m.start, last);
+		ck_assert_uint_gt(m.end, m.start);
+		ck_assert_int_eq(m.path[0], '/');
+		last = m.end;
+	}
+	modules_close(&walk);
+	ck_assert_uint_ge(n, 2);
+}
+END_TEST
+
+/* A file that is mapped twice, side by side: two modules, where its header tells the end. */
+START_TEST(test_modules_twice)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct module m;
+	const ElfW(Ehdr) * file;
+	char *at;
+
+	ck_assert_int_ge(fd, 0);
+	at = mmap(NULL, 512 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(at, MAP_FAILED);
+	file = mmap(at, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	ck_assert_ptr_ne(file, MAP_FAILED);
+	size_t span = 0;
+	for (int i = 0; i < file->e_phnum; i++) {
+		const ElfW(Phdr) *p = (const ElfW(Phdr) *)((const char *)file + file->e_phoff) + i;
+		if (p->p_type == PT_LOAD)
+			span = (p->p_vaddr + p->p_memsz + page - 1) & ~(page - 1);
+	}
+	ck_assert_uint_lt(span, 400 * page);
+	char *second = mmap(at + span, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	ck_assert_ptr_eq(second, at + span);
+	close(fd);
+	ck_assert(module_of((uintptr_t)at, &m));
+	ck_assert_uint_eq(m.start, (uintptr_t)at);
+	ck_assert_uint_eq(m.end, (uintptr_t)at + page);
+	ck_assert(module_of((uintptr_t)second, &m));
+	ck_assert_uint_eq(m.start, (uintptr_t)second);
 }
 END_TEST
 
@@ -281,5 +379,7 @@ main(void)
 	tcase_add_test(tc, test_walk_garbage);
 	tcase_add_test(tc, test_walk_real);
 	tcase_add_test(tc, test_modules);
+	tcase_add_test(tc, test_modules_all);
+	tcase_add_test(tc, test_modules_twice);
 	return run_suite(suite);
 }

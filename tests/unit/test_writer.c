@@ -2,11 +2,14 @@
  * tests/unit/test_writer.c - base/writer: JSON and text from the same calls. */
 #include "base/writer.h"
 
+#include <fcntl.h>
 #include <math.h>
 
 #include "tests/unit/unit.h"
 
 static char text[200000];
+
+static const char *top = "top";
 
 /* What `body` writes. */
 static const char *
@@ -18,7 +21,7 @@ written(bool json, void (*body)(struct writer *w))
 
 	ck_assert_ptr_nonnull(file);
 	errno = ERRNO_MARK;
-	writer_begin(&w, fileno(file), json, "top");
+	writer_begin(&w, fileno(file), json, top);
 	body(&w);
 	writer_finish(&w);
 	ck_assert_int_eq(errno, ERRNO_MARK);
@@ -77,6 +80,64 @@ START_TEST(test_structure)
 					       "list: i=1 at=0xdeadbef0\n"
 					       "bare:\n"
 					       "last                    1\n");
+}
+END_TEST
+
+static void
+figures(struct writer *w)
+{
+	writer_array(w, "l");
+	writer_signed(w, NULL, -1);
+	writer_signed(w, NULL, 0);
+	writer_signed(w, NULL, INT64_MIN);
+	writer_signed(w, NULL, INT64_MAX);
+	writer_end(w);
+	writer_array(w, "h");
+	writer_hex(w, NULL, 0, 1);
+	writer_hex(w, NULL, 0xabc, 1);
+	writer_hex(w, NULL, 0xabc, 16);
+	writer_hex(w, NULL, UINT64_MAX, 16);
+	writer_end(w);
+	writer_array(w, "d");
+	writer_large(w, NULL, 0);
+	writer_large(w, NULL, 0.6);
+	writer_large(w, NULL, 0x1p52 + 1);
+	writer_large(w, NULL, 999999999999999872.0);
+	writer_large(w, NULL, 1e18);
+	writer_large(w, NULL, 1.5e19);
+	writer_large(w, NULL, -1);
+	writer_large(w, NULL, NAN);
+	writer_large(w, NULL, INFINITY);
+	writer_end(w);
+}
+
+/* An object that is no member of another. */
+START_TEST(test_alone)
+{
+	top = NULL;
+	ck_assert_str_eq(written(true, nothing), "{}\n");
+	ck_assert_str_eq(written(true, figures),
+		"{\"l\":[-1,0,-9223372036854775808,9223372036854775807],"
+		"\"h\":[\"0\",\"abc\",\"0000000000000abc\",\"ffffffffffffffff\"],"
+		"\"d\":[0,1,4503599627370497,999999999999999872,100000000000000000e1,"
+		"150000000000000000e2,null,null,null]}\n");
+}
+END_TEST
+
+START_TEST(test_error)
+{
+	struct writer w;
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	writer_begin(&w, fd, true, NULL);
+	for (int i = 0; i < 1000; i++)
+		writer_number(&w, "n", 1);
+	errno = ERRNO_MARK;
+	writer_finish(&w);
+	ck_assert_int_eq(errno, ERRNO_MARK);
+	ck_assert_int_eq(w.error, ENOSPC);
+	close(fd);
 }
 END_TEST
 
@@ -212,6 +273,8 @@ main(void)
 
 	unit_begin("test_writer");
 	tcase_add_test(tc, test_structure);
+	tcase_add_test(tc, test_alone);
+	tcase_add_test(tc, test_error);
 	tcase_add_loop_test(tc, test_strings, 0, LENGTH(strings));
 	tcase_add_loop_test(tc, test_fixed, 0, LENGTH(fixed));
 	tcase_add_test(tc, test_long);
