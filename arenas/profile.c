@@ -113,20 +113,6 @@ profile_seed(void)
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
-/* Zeroed memory of its own mapping; size is made whole pages. NULL when memory is exhausted. */
-static void *
-map(size_t *size)
-{
-	*size = round_up(*size, os_page_size());
-	void *p = os_reserve(*size, os_page_size());
-
-	if (p && !os_commit(p, *size)) {
-		os_release(p, *size);
-		p = NULL;
-	}
-	return p;
-}
-
 static struct profile_site *
 site_at(uint32_t i)
 {
@@ -287,9 +273,8 @@ live_reserve(void)
 
 	if (profile.live_count < old_slots / 4 * 3)
 		return true;
-	size_t bytes = slots * sizeof(struct live), old_bytes = old_slots * sizeof(struct live);
 	struct live *old = profile.live;
-	struct live *wider = slots <= LIVE_MOST ? map(&bytes) : NULL;
+	struct live *wider = slots <= LIVE_MOST ? os_map(slots * sizeof(*wider)) : NULL;
 	if (!wider)
 		/* One slot has to stay empty. With few of them left, looking takes long. */
 		return profile.live_count < old_slots / 16 * 15;
@@ -299,7 +284,7 @@ live_reserve(void)
 		if (old[i].address)
 			*live_slot(old[i].address) = old[i];
 	if (old)
-		os_release(old, round_up(old_bytes, os_page_size()));
+		os_unmap(old, old_slots * sizeof(*old));
 	return true;
 }
 
@@ -494,7 +479,7 @@ profile_snapshot_take(struct profile_snapshot *out)
 		sizes = profile.nsizes + profile.nsizes / 8 + SIZES_PIECE;
 		lock_release(&profile.lock);
 		out->mapped = sites * sizeof(out->sites[0]) + sizes * sizeof(out->sizes[0]);
-		out->sites = map(&out->mapped);
+		out->sites = os_map(out->mapped);
 		if (!out->sites)
 			return false;
 		out->sizes = (struct profile_size *)(out->sites + sites);
@@ -512,7 +497,7 @@ void
 profile_snapshot_drop(struct profile_snapshot *s)
 {
 	if (s->sites)
-		os_release(s->sites, s->mapped);
+		os_unmap(s->sites, s->mapped);
 	s->sites = NULL;
 }
 
@@ -592,8 +577,7 @@ void
 profile_restart(uint64_t mean)
 {
 	if (profile.live)
-		os_release(profile.live,
-			round_up(profile.live_slots * sizeof(struct live), os_page_size()));
+		os_unmap(profile.live, profile.live_slots * sizeof(struct live));
 	memset(&profile, 0, sizeof(profile));
 	profile.lock = (struct lock)LOCK_INITIALIZER(RANK_PROFILE);
 	RELAXED_SET(dropped, 0);

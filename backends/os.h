@@ -17,6 +17,11 @@ void *os_reserve(size_t size, size_t align);
 void os_release(void *p, size_t size);
 /* Makes reserved space readable and writable; fresh memory reads as zero. False when refused. */
 bool os_commit(void *p, size_t size);
+/* Zeroed memory, readable and writable, of any size; NULL when refused. os_unmap takes the same
+ * size.
+ */
+void *os_map(size_t size);
+void os_unmap(void *p, size_t size);
 /* Gives the memory back now; it stays accessible and reads as zero. False when it may not. */
 bool os_purge(void *p, size_t size);
 /* Offers the memory: the system takes it when it needs it; contents are lost or kept. */
@@ -45,6 +50,10 @@ unsigned os_cpu(void);
 unsigned os_cpus(void);
 /* Nanoseconds of a monotonic clock, for intervals. */
 uint64_t os_now_ns(void);
+/* Milliseconds since 1970. */
+uint64_t os_unix_ms(void);
+/* The machine's name, cut at `size` bytes and terminated. */
+void os_host_name(char *out, size_t size);
 /* Copies from an address that may be none of this process's; false where it cannot be read, or
  * where the kernel refuses to tell. Any size and alignment. */
 bool os_read_own(void *to, const void *from, size_t size);

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,6 +115,25 @@ os_commit(void *p, size_t size)
 
 	errno = saved;
 	return ok;
+}
+
+void *
+os_map(size_t size)
+{
+	size = round_up(size, os_page_size());
+	void *p = os_reserve(size, os_page_size());
+
+	if (p && !os_commit(p, size)) {
+		os_release(p, size);
+		p = NULL;
+	}
+	return p;
+}
+
+void
+os_unmap(void *p, size_t size)
+{
+	os_release(p, round_up(size, os_page_size()));
 }
 
 /* Counters for the statistics: relaxed. */
@@ -257,6 +277,32 @@ os_now_ns(void)
 		now = (struct timespec){0, 0};
 	errno = saved;
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t
+os_unix_ms(void)
+{
+	struct timespec now;
+	int saved = errno;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) != 0)
+		now = (struct timespec){0, 0};
+	errno = saved;
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void
+os_host_name(char *out, size_t size)
+{
+	struct utsname names;
+	int saved = errno;
+	size_t n = 0;
+
+	if (syscall(SYS_uname, &names) == 0)
+		for (; n + 1 < size && names.nodename[n]; n++)
+			out[n] = names.nodename[n];
+	out[n] = '\0';
+	errno = saved;
 }
 
 bool

@@ -40,6 +40,9 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 		"How many return addresses a site of the profile is made of. More than the one "   \
 		"that malloc returns to are there for code that was built with "                   \
 		"-fno-omit-frame-pointer; finding them costs each sample some system calls.")      \
+	X(profile_signal, 0, 0, 64, "signal",                                                      \
+		"The number of a signal that asks for a profile, SIGUSR2 for instance: the next "  \
+		"allocation that leaves the fast path writes it. 0 takes none.")                   \
 	X(reserve, 1024, 1, 16384, "GiB",                                                          \
 		"The address space reserved at start, halved until the system grants it. Address " \
 		"space is not memory. With a limit on address space a part of the limit is taken " \
@@ -65,7 +68,12 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 /* field, what it does. Settings that are a path: none by default. */
 #define CONFIG_PATHS(X)                                                                            \
 	X(policy, "The file from which the learner takes what it learned before, and to which it " \
-		  "writes what it has learned. docs/learning.md describes it.")
+		  "writes what it has learned. docs/learning.md describes it.")                    \
+	X(profile_file,                                                                            \
+		"The name of the profiles that are written at exit, on a signal and where "        \
+		"the program names none. %p stands for the process, %n for a running "             \
+		"number from 0, %% for a %. A relative path starts from the directory in "         \
+		"which the program began. Without it hakmem-profile.%p.%n.json.")
 
 struct config {
 #define X(field, standard, least, most, unit, doc) _Atomic size_t field;

@@ -17,6 +17,7 @@
 #include "base/config.h"
 #include "frontends/fork.h"
 #include "frontends/frontend.h"
+#include "frontends/profile_file.h"
 #include "frontends/site.h"
 #include "frontends/slow.h"
 #include "hakmem/hakmem.h"
@@ -31,6 +32,14 @@ no_memory(void)
 	return NULL;
 }
 
+/* The end of a slow path: p, or why there is none. */
+HAK_INLINE void *
+granted(void *p)
+{
+	profile_tick();
+	return HAK_LIKELY(p != NULL) ? p : no_memory();
+}
+
 void *
 api_malloc_at(size_t size, uintptr_t site)
 {
@@ -39,7 +48,7 @@ api_malloc_at(size_t size, uintptr_t site)
 	if (HAK_LIKELY(p != NULL))
 		return p;
 	p = frontend_alloc_slow(size, 1, site, NULL);
-	return HAK_LIKELY(p != NULL) ? p : no_memory();
+	return granted(p);
 }
 
 /* Functions that are tail-called have the program's return address and frame pointer. */
@@ -60,7 +69,7 @@ malloc_slow(size_t size)
 	if (site_wants_frame())
 		return malloc_from_frame(size);
 	void *p = frontend_alloc_slow(size, 1, HAK_SITE(), NULL);
-	return HAK_LIKELY(p != NULL) ? p : no_memory();
+	return granted(p);
 }
 
 HAK_INLINE void *
@@ -93,9 +102,8 @@ calloc_at(size_t bytes, uintptr_t site)
 	bool zeroed;
 	void *p = frontend_alloc_slow(bytes, 1, site, &zeroed);
 
-	if (HAK_UNLIKELY(!p))
-		return no_memory();
-	return zeroed ? p : memset(p, 0, bytes);
+	p = granted(p);
+	return zeroed || !p ? p : memset(p, 0, bytes);
 }
 
 static HAK_COLD void *
@@ -153,7 +161,7 @@ api_aligned_at(size_t align, size_t size, uintptr_t site)
 			return hit;
 	}
 	void *p = frontend_alloc_slow(size, align, site, NULL);
-	return HAK_LIKELY(p != NULL) ? p : no_memory();
+	return granted(p);
 }
 
 static HAK_COLD void *
@@ -378,10 +386,12 @@ static void __attribute__((constructor)) library_begin(void)
 {
 	slow_startup();
 	fork_register();
+	profile_file_init();
 }
 
 static void __attribute__((destructor)) library_end(void)
 {
+	profile_file_at_exit();
 	if (CONFIG(stats))
 		hak_malloc_stats();
 }

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * backends/os_file.c - files by system calls. */
+#include "backends/os_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define OWNER_ONLY 0600L
+
+static int
+create(const char *path)
+{
+	return (int)syscall(SYS_openat, (long)AT_FDCWD, path,
+		(long)(O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC), OWNER_ONLY);
+}
+
+static void
+remove_file(const char *path)
+{
+	syscall(SYS_unlinkat, (long)AT_FDCWD, path, 0L);
+}
+
+int
+os_file_create(const char *path)
+{
+	int saved = errno, fd = create(path);
+
+	if (fd < 0 && errno == EEXIST) {
+		remove_file(path);
+		fd = create(path);
+	}
+	if (fd >= 0)
+		errno = saved;
+	return fd;
+}
+
+bool
+os_file_finish(int fd, const char *path, const char *name)
+{
+	/* Some file systems tell only now that there was no room. */
+	if (syscall(SYS_close, (long)fd) == 0 &&
+		syscall(SYS_renameat2, (long)AT_FDCWD, path, (long)AT_FDCWD, name, 0L) == 0)
+		return true;
+	int error = errno;
+	remove_file(path);
+	errno = error;
+	return false;
+}
+
+void
+os_file_discard(int fd, const char *path)
+{
+	int saved = errno;
+
+	syscall(SYS_close, (long)fd);
+	remove_file(path);
+	errno = saved;
+}
+
+/* What a call for a text came to: its length, or less than 0. */
+static bool
+terminated(long n, char *out, size_t size)
+{
+	bool fits = n >= 0 && (size_t)n < size;
+
+	out[fits ? n : 0] = '\0';
+	if (n >= 0 && !fits)
+		errno = ENAMETOOLONG;
+	return fits;
+}
+
+bool
+os_file_link(const char *path, char *out, size_t size)
+{
+	return terminated(
+		syscall(SYS_readlinkat, (long)AT_FDCWD, path, out, (long)size), out, size);
+}
+
+bool
+os_file_directory(char *out, size_t size)
+{
+	/* The length that the kernel tells counts the end. */
+	long n = syscall(SYS_getcwd, out, (long)size);
+
+	return terminated(n > 0 ? n - 1 : n, out, size);
+}
