@@ -390,6 +390,20 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 	return p;
 }
 
+void *
+arena_take_sampled(unsigned cls, uintptr_t site)
+{
+	struct arena *a = arena_of_site(site);
+
+	a = a ? lock_any(a) : NULL;
+	if (!a)
+		return NULL;
+	a->counts.singles++;
+	void *p = backend_take_sampled(&a->backend, cls);
+	lock_release(&a->lock);
+	return p;
+}
+
 /* --- return ---------------------------------------------------------------------------------- */
 
 bool

@@ -17,6 +17,7 @@
 #define HAK_ARENAS_PROFILE_H
 
 #include "arenas/estimate.h"
+#include "backends/backend.h"
 
 #define PROFILE_FRAMES 8
 #define PROFILE_SITES 65536
@@ -73,6 +74,14 @@ bool profile_alloc(void *p, size_t size, uintptr_t site, const uintptr_t *frames
 /* A block comes back; nothing happens where it is no sample. To be called before anybody can get
  * the address again. Otherwise as profile_alloc. */
 void profile_free(void *p);
+
+/* The same for any block that is about to go back; cheap where it is no sample. */
+HAK_INLINE void
+profile_note_free(void *p)
+{
+	if (HAK_UNLIKELY(profile_is_on()) && backend_is_sampled(p))
+		profile_free(p);
+}
 
 /* A copy of it all, taken under the lock and looked at without. */
 struct profile_snapshot {

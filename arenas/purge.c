@@ -5,6 +5,7 @@
  * to the system, and after HAKMEM_COLD ms Cold, given back at once. Depots that have been idle for
  * as long go back to their slabs, which empties these. Time is looked at on slow paths only. */
 #include "arenas/internal.h"
+#include "arenas/profile.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "base/config.h"
@@ -77,6 +78,7 @@ arena_flush_deferred(void)
 			return;
 		}
 		list = *(void **)p;
+		profile_note_free(p);
 		if (backend_owner(p, &cls) != BACKEND_NO_ARENA)
 			arena_give(p);
 		else if (!backend_big_free(p))

@@ -13,6 +13,9 @@
  * | backend_dry        | arena        | nothing             | cannot fail                        |
  * | backend_return     | arena        | pages lock          | cannot; bad blocks abort           |
  * | backend_take       | arena        | pages lock, the OS  | NULL: memory is exhausted          |
+ * | backend_take_sampled | arena      | pages lock, the OS  | NULL: memory is exhausted          |
+ * | backend_big_sampled | owns block  | nothing             | cannot fail                        |
+ * | backend_is_sampled | owns block   | nothing             | false: no sample, or no block      |
  * | backend_owner      | owns block   | nothing             | BACKEND_NO_ARENA: no arena's block |
  * | backend_big_alloc  | nothing      | Big and pages locks | NULL: exhausted, or a fork         |
  * | backend_big_free   | owns block   | Big and pages locks | false: a fork; try again later     |
@@ -98,6 +101,12 @@ void *backend_return(struct backend_arena *a, void *list, uint32_t now_ms);
 /* One block of any class. *zeroed is true where the caller wants zeroes, which a back-end may heed
  * or not, and is set to whether the block reads as zero. */
 void *backend_take(struct backend_arena *a, unsigned cls, bool *zeroed);
+/* A block for a sample of the profile, of the class or larger: the bin id of its page is 0. */
+void *backend_take_sampled(struct backend_arena *a, unsigned cls);
+/* Makes the Big block p a sample's, or no sample's any more. */
+void backend_big_sampled(void *p, bool sampled);
+/* True where p is a block that was handed out for a sample. */
+bool backend_is_sampled(const void *p);
 /* The index of the arena whose lock backend_return needs for p; *cls gets the block's class. Aborts
  * with a line when p is the start of no block (as far as the slab's record can tell). */
 uint16_t backend_owner(const void *p, unsigned *cls);

@@ -55,7 +55,11 @@ struct slab {
 	_Atomic uint8_t kind;
 	uint8_t cls;
 	uint8_t region;
-	bool zero;       /* the pages were zero at birth; free extents: they are now (pages lock) */
+	/* The pages were zero at birth; free extents: they are now (pages lock). */
+	bool zero : 1;
+	/* Blocks of the run are samples of the profile; its pages have bin 0. Fixed while a block
+	 * is out. */
+	bool sampled : 1;
 	uint16_t arena;  /* its owner's index */
 	uint16_t state;  /* arena lock: enum slab_state */
 	uint32_t npages; /* pages lock for free extents and Big blocks */

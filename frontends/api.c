@@ -285,12 +285,16 @@ stays(size_t usable, size_t size)
 	return size <= usable && (size >= usable >> KEEP_SHIFT || usable <= 4 * TINY_STEP);
 }
 
+/* To the profile the block is freed and allocated anew, from here, even if it stays as it is. */
 static void *
-resize_big(void *p, size_t size)
+resize_big(void *p, size_t size, uintptr_t site)
 {
 	if (!frontend_enter())
 		return NULL;
+	slow_unsample_big(p);
 	void *moved = backend_big_resize(p, size);
+	if (moved)
+		slow_sample_big(moved, site);
 	frontend_leave();
 	return moved;
 }
@@ -340,7 +344,7 @@ realloc_block(void *p, size_t size)
 	} else if (usable > LARGE_MAX && size > LARGE_MAX) {
 		if (size > PTRDIFF_MAX)
 			return no_memory();
-		moved = resize_big(p, size);
+		moved = resize_big(p, size, HAK_SITE());
 		if (moved)
 			return moved;
 	}

@@ -45,7 +45,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	atomic_fetch_add_explicit(&allocs, 1, memory_order_relaxed);
 	arena_tick(os_now_ms());
 	p = size > MID_MAX || align > TINY_STEP ? slow_alloc_large(size, align, site, zeroed)
-						: slow_alloc_one(sizeclass_of(size), site);
+						: slow_alloc_counted(sizeclass_of(size), site);
 	frontend_leave();
 	return p;
 }

@@ -5,6 +5,7 @@
 #define HAK_FRONTENDS_MAGAZINE_H
 
 #include "arenas/arena.h"
+#include "arenas/profile.h"
 #include "frontends/counts.h"
 
 /* A full magazine holds about this many bytes, and no more blocks than the second figure. */
@@ -53,6 +54,29 @@ HAK_INLINE int64_t
 magazine_cost(unsigned cls, uint32_t old, uint32_t capacity)
 {
 	return 2 * ((int64_t)capacity - old) * (int64_t)sizeclass_size(cls);
+}
+
+/* Cuts *m off after its first `n` blocks, of more; returns the rest. */
+HAK_INLINE struct magazine
+magazine_split(struct magazine *m, uint32_t n)
+{
+	void *last = m->head;
+
+	for (uint32_t i = 1; i < n; i++)
+		last = *(void **)last;
+	struct magazine rest = {*(void **)last, m->count - n};
+	*(void **)last = NULL;
+	m->count = n;
+	return rest;
+}
+
+/* Draws how many allocations of `size` bytes come up to the next sample, it included. */
+HAK_INLINE uint32_t
+magazine_until_sample(uint64_t *random, size_t size)
+{
+	uint64_t n = profile_draw(random) / size + 1;
+
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 /* Gives a full magazine to the depot of an arena; large blocks, which other classes may need the

@@ -64,41 +64,131 @@ stow(unsigned cls, struct magazine m)
 		magazine_give(cls, m, false);
 }
 
-/* A magazine's first block; the rest is stowed. */
+static struct magazine
+rest_of(struct magazine m)
+{
+	return (struct magazine){m.count > 1 ? *(void **)m.head : NULL, m.count - 1};
+}
+
+/* A magazine's first block. */
 static void *
-first_of(unsigned cls, struct magazine m)
+first_of(struct magazine m)
 {
 	void *p = m.head;
 
 	if (HAK_UNLIKELY(!pagemap_in_primary(p)) && !pagemap_contains(p))
 		log_fatal("a free block was written to after it was freed: its link is %p", p);
-	stow(cls, (struct magazine){m.count > 1 ? *(void **)p : NULL, m.count - 1});
 	return p;
 }
 
-static void *
-alloc_refilled(struct rseq_cache *c, unsigned cls, uintptr_t site)
+/* A magazine from the arenas; else a block of the emergency memory in *instead, or NULL. */
+static struct magazine
+refill(struct rseq_cache *c, unsigned cls, uintptr_t site, void **instead)
 {
 	uint32_t capacity = rseq_capacity(c, cls);
 
-	capacity = capacity ? capacity : 1;
 	count(cls, COUNT_REFILL);
-	void *instead;
-	struct magazine m = slow_refill(cls, site, capacity, &instead);
+	return slow_refill(cls, site, capacity ? capacity : 1, instead);
+}
+
+/* --- counted allocations --------------------------------------------------------------------- */
+
+/* True where the next allocation of this CPU's is to be a sample. */
+static bool
+sample_is_due(struct rseq_counted *k, unsigned cls)
+{
+	uint32_t until = RELAXED(k->until[cls]);
+
+	if (until == 0) {
+		uint64_t random = RELAXED(k->random);
+		if (random == 0)
+			random = profile_seed();
+		until = magazine_until_sample(&random, sizeclass_size(cls));
+		RELAXED_SET(k->random, random);
+		RELAXED_SET(k->until[cls], until);
+	}
+	/* Whoever takes the count to 0 takes the sample. */
+	return until == 1 && atomic_compare_exchange_strong_explicit(&k->until[cls], &until, 0,
+				     memory_order_relaxed, memory_order_relaxed);
+}
+
+/* What malloc's bin is filled with: what was freed, as long as that is enough to be worth it. */
+static struct magazine
+stock(struct rseq_cache *c, unsigned cls, uintptr_t site, void **instead)
+{
+	uint32_t capacity = rseq_capacity(c, cls);
+	uint32_t least = capacity / 2 ? capacity / 2 : 1;
+
+	*instead = NULL;
+	/* Larger magazines make this rarer. */
+	rseq_grow(c, cls);
+	if (rseq_magazine(RELAXED(c->bins[cls].word)).count >= least) {
+		struct magazine m = rseq_take(rseq_active_at(cls));
+		if (m.head)
+			return m;
+	}
+	if (rseq_magazine(RELAXED(c->spares[cls])).count >= least) {
+		struct magazine m = rseq_take(rseq_spare_at(cls));
+		if (m.head)
+			return m;
+	}
+	return refill(c, cls, site, instead);
+}
+
+/* A magazine's first block; the rest is for malloc alone. */
+static void *
+hand_out_counted(unsigned cls, struct magazine m)
+{
+	void *p = first_of(m);
+	struct magazine rest = rest_of(m);
+
+	if (rest.head && !rseq_put(rseq_counted_at(cls), rest))
+		stow(cls, rest);
+	return p;
+}
+
+/* Threads of one CPU may come here in turn, on their slow paths; the count is then off by a few
+ * blocks. */
+static void *
+alloc_counted(
+	struct rseq_cache *c, struct rseq_counted *k, unsigned cls, uintptr_t site, uint32_t now_ms)
+{
+	/* A magazine of another region. */
+	struct magazine m = rseq_take(rseq_counted_at(cls));
+	void *p;
+
+	if (m.head)
+		return hand_out_counted(cls, m);
+	if (sample_is_due(k, cls) && (p = slow_alloc_sampled(cls, site)))
+		return p;
+	RELAXED_SET(c->used_ms[cls], now_ms);
+	RELAXED_SET(c->used, true);
+	m = stock(c, cls, site, &p);
 	if (!m.head)
-		return instead;
-	return first_of(cls, m);
+		return p;
+	uint32_t until = RELAXED(k->until[cls]);
+	if (until > 1 && m.count >= until)
+		stow(cls, magazine_split(&m, until - 1));
+	RELAXED_SET(k->until[cls], until > m.count ? until - m.count : 1);
+	return hand_out_counted(cls, m);
 }
 
 static void *
 alloc_cached(struct rseq_cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 {
+	struct rseq_counted *k = rseq_counted_of(c);
 	/* A thread's first call, one that met closed caches, or caches under locks. */
-	void *p = rseq_try_pop(cls);
+	void *p = rseq_counts_each() && slow_sample_due(sizeclass_size(cls))
+			  ? slow_alloc_sampled(cls, site)
+			  : NULL;
 
+	if (!p)
+		p = rseq_try_pop(cls);
 	if (p)
 		return p;
 	count(cls, COUNT_MISS);
+	if (k)
+		return alloc_counted(c, k, cls, site, now_ms);
 	RELAXED_SET(c->used_ms[cls], now_ms);
 	RELAXED_SET(c->used, true);
 	rseq_grow(c, cls);
@@ -106,7 +196,13 @@ alloc_cached(struct rseq_cache *c, unsigned cls, uintptr_t site, uint32_t now_ms
 	struct magazine m = rseq_take(rseq_active_at(cls));
 	if (!m.head)
 		m = rseq_take(rseq_spare_at(cls));
-	return m.head ? first_of(cls, m) : alloc_refilled(c, cls, site);
+	if (!m.head)
+		m = refill(c, cls, site, &p);
+	if (!m.head)
+		return p;
+	p = first_of(m);
+	stow(cls, rest_of(m));
+	return p;
 }
 
 void *

@@ -21,6 +21,7 @@ enum mechanism { LIBC_RSEQ, OWN_RSEQ, TRYLOCK };
 #define CACHE_BYTES ((size_t)1 << RSEQ_CACHE_SHIFT)
 
 _Static_assert(sizeof(struct rseq_cache) <= CACHE_BYTES, "a cache fits its place");
+_Static_assert(sizeof(struct rseq_counted) <= CACHE_BYTES, "so do counted bins");
 
 /* The cache that the index -1 finds before there are caches: everything misses. */
 static char zeroes[CACHE_BYTES] HAK_CACHE_ALIGNED;
@@ -46,7 +47,8 @@ uint32_t hak_rseq_delays[RSEQ_DELAYS];
 /* Fixed at start. */
 static struct {
 	enum mechanism mechanism;
-	char *first; /* the cache of index 0 */
+	char *first;    /* the cache of index 0 */
+	size_t counted; /* how far after its cache a CPU's struct rseq_counted is; 0: nowhere */
 	unsigned count;
 	bool fence; /* caches can be closed */
 } process = {.mechanism = TRYLOCK};
@@ -92,6 +94,26 @@ rseq_cache_now(void)
 		return &elsewhere;
 	/* The kernel writes it while the thread is elsewhere. */
 	return cache_at(RELAXED(*(_Atomic uint32_t *)((char *)t->area + hak_rseq.index_at)));
+}
+
+size_t
+rseq_counted_at(unsigned cls)
+{
+	return rseq_active_at(cls) + process.counted;
+}
+
+struct rseq_counted *
+rseq_counted_of(struct rseq_cache *c)
+{
+	if (HAK_LIKELY(process.counted == 0) || c == &elsewhere)
+		return NULL;
+	return (struct rseq_counted *)((char *)c + process.counted);
+}
+
+bool
+rseq_counts_each(void)
+{
+	return profile_is_on() && process.counted == 0;
 }
 
 /* --- the three steps, and the same under locks ----------------------------------------------- */
@@ -224,7 +246,8 @@ open_locked(void)
 {
 	/* Release: what was changed meanwhile is there for whoever sees the caches open; a sequence
 	 * reads them through the address that it loads here. */
-	atomic_store_explicit(&hak_rseq.alloc_base, (uintptr_t)process.first, memory_order_release);
+	atomic_store_explicit(&hak_rseq.alloc_base, (uintptr_t)process.first + process.counted,
+		memory_order_release);
 	atomic_store_explicit(&hak_rseq.free_base, (uintptr_t)process.first, memory_order_release);
 }
 
@@ -278,10 +301,24 @@ detach(struct rseq_cache *c, size_t offset, struct depot *to, uint32_t now_ms)
 		depot_push(to, 0, m, now_ms);
 }
 
+/* Of malloc's own bin: what is in it was counted, but not handed out. */
+static void
+detach_counted(struct rseq_cache *c, unsigned cls, struct depot *to, uint32_t now_ms)
+{
+	struct rseq_counted *k = rseq_counted_of(c);
+
+	if (!k)
+		return;
+	RELAXED_SET(k->until[cls],
+		RELAXED(k->until[cls]) + rseq_magazine(RELAXED(k->bins[cls].word)).count);
+	detach(c, rseq_counted_at(cls), to, now_ms);
+}
+
 static bool
 bin_is_idle(struct rseq_cache *c, unsigned cls, uint32_t now_ms, uint32_t least_ms)
 {
-	return (RELAXED(c->bins[cls].word) || RELAXED(c->spares[cls])) &&
+	return (RELAXED(c->bins[cls].word) || RELAXED(c->spares[cls]) ||
+		       RELAXED(*word_at(c, rseq_counted_at(cls)))) &&
 	       idle_for(now_ms, RELAXED(c->used_ms[cls]), least_ms);
 }
 
@@ -303,6 +340,7 @@ detach_idle(struct rseq_cache *c, struct depot *to, uint32_t now_ms, uint32_t le
 			continue;
 		detach(c, rseq_active_at(cls), to, now_ms);
 		detach(c, rseq_spare_at(cls), to, now_ms);
+		detach_counted(c, cls, to, now_ms);
 		uint64_t granted = (uint64_t)magazine_granted(cls) << RSEQ_COUNT_SHIFT;
 		uint64_t old = atomic_exchange_explicit(
 			&c->bins[cls].limit, granted, memory_order_relaxed);
@@ -411,23 +449,25 @@ find_mechanism(void)
 	return OWN_RSEQ;
 }
 
-/* The array of caches, with a page of zeroes before it for the index -1; and the same of zeroes,
- * which is never written to. */
+/* The array of caches, with a page of zeroes before it for the index -1; the same of zeroes, which
+ * is never written to; and, while a profile is taken, the same of malloc's bins. */
 static bool
 make_caches(unsigned n)
 {
 	size_t bytes = (n + 1) * CACHE_BYTES;
-	char *p = os_reserve(2 * bytes, os_page_size());
+	size_t all = (profile_is_on() ? 3 : 2) * bytes;
+	char *p = os_reserve(all, os_page_size());
 
 	if (!p)
 		return false;
-	if (!os_commit(p, 2 * bytes)) {
-		os_release(p, 2 * bytes);
+	if (!os_commit(p, all)) {
+		os_release(p, all);
 		return false;
 	}
 	process.first = p + CACHE_BYTES;
 	process.count = n;
 	hak_rseq.closed = (uintptr_t)process.first + bytes;
+	process.counted = profile_is_on() ? 2 * bytes : 0;
 	return true;
 }
 
@@ -448,6 +488,7 @@ rseq_caches_init(void)
 		open_locked();
 		return;
 	}
+	process.counted = 0;
 	if (process.count > MOST_LOCKED_CACHES)
 		process.count = MOST_LOCKED_CACHES;
 	for (unsigned i = 0; i < process.count; i++)
@@ -456,14 +497,21 @@ rseq_caches_init(void)
 
 /* --- reports and forks ----------------------------------------------------------------------- */
 
+/* The blocks of the magazine whose word is at `offset`. */
+static size_t
+cached_at(struct rseq_cache *c, size_t offset)
+{
+	return rseq_magazine(RELAXED(*word_at(c, offset))).count;
+}
+
 static size_t
 cached_bytes(struct rseq_cache *c)
 {
 	size_t bytes = 0;
 
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
-		bytes += (size_t)(rseq_magazine(RELAXED(c->bins[cls].word)).count +
-				  rseq_magazine(RELAXED(c->spares[cls])).count) *
+		bytes += (cached_at(c, rseq_active_at(cls)) + cached_at(c, rseq_spare_at(cls)) +
+				 (process.counted ? cached_at(c, rseq_counted_at(cls)) : 0)) *
 			 sizeclass_size(cls);
 	return bytes;
 }
@@ -520,6 +568,7 @@ frontend_audit(void)
 		for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
 			audit_magazine(c, cls, rseq_active_at(cls));
 			audit_magazine(c, cls, rseq_spare_at(cls));
+			audit_magazine(c, cls, rseq_counted_at(cls));
 		}
 		if (locks)
 			lock_release(&c->lock);
@@ -579,9 +628,12 @@ frontend_fork_child(void)
 		struct rseq_cache *c = cache_at(i);
 		if (process.mechanism == TRYLOCK)
 			lock_reset(&c->lock);
-		else if (!closed_for_fork && RELAXED(c->used))
+		else if (!closed_for_fork && RELAXED(c->used)) {
 			/* Their blocks stay out of reach. */
+			if (process.counted)
+				memset(rseq_counted_of(c), 0, sizeof(struct rseq_counted));
 			memset(c, 0, sizeof(*c));
+		}
 	}
 	if (process.mechanism != TRYLOCK)
 		open_locked();

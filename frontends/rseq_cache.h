@@ -31,6 +31,15 @@ struct rseq_cache {
 	struct lock lock; /* TRYLOCK only */
 };
 
+/* malloc's bins while allocations are counted, at the same distance from all caches. As above. */
+struct rseq_counted {
+	struct rseq_bin bins[BIN_CLASSES];
+	/* Allocations up to the next sample, it included, but for those whose blocks are in `bins`
+	 * already; 0 before the distance is drawn. */
+	_Atomic uint32_t until[BIN_CLASSES];
+	_Atomic uint64_t random;
+};
+
 /* The most that a slow path tries again what others keep undoing. */
 #define RSEQ_TRIES 4
 
@@ -54,6 +63,13 @@ rseq_spare_at(unsigned cls)
 {
 	return offsetof(struct rseq_cache, spares) + cls * sizeof(uint64_t);
 }
+
+/* The same of the bin that only malloc uses. Where nothing is counted it is the active one. */
+size_t rseq_counted_at(unsigned cls);
+/* The counters of the cache's CPU; NULL where nothing is counted. */
+struct rseq_counted *rseq_counted_of(struct rseq_cache *c);
+/* True where each allocation takes a slow path, and is counted there. */
+bool rseq_counts_each(void);
 
 HAK_INLINE struct magazine
 rseq_magazine(uint64_t word)

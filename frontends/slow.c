@@ -79,14 +79,94 @@ slow_reclaim(void)
 	return true;
 }
 
+/* --- samples --------------------------------------------------------------------------------- */
+
+/* A thread's allocations that no bin serves: bytes until the next sample. */
+struct sampler {
+	uint64_t random;
+	uint64_t left;
+};
+
+static HAK_TLS struct sampler sampler;
+
+bool
+slow_sample_due(size_t size)
+{
+	struct sampler *s = &sampler;
+
+	if (HAK_LIKELY(!profile_is_on()))
+		return false;
+	if (HAK_UNLIKELY(s->random == 0)) {
+		s->random = profile_seed();
+		s->left = profile_draw(&s->random);
+	}
+	if (s->left >= size) {
+		s->left -= size;
+		return false;
+	}
+	s->left = profile_draw(&s->random);
+	return true;
+}
+
+static void
+record(void *p, size_t size, uintptr_t site)
+{
+	uintptr_t frames[PROFILE_FRAMES];
+	unsigned n = site_walk(site, frames, PROFILE_FRAMES);
+
+	profile_alloc(p, size, site, frames, n);
+}
+
+void *
+slow_alloc_sampled(unsigned cls, uintptr_t site)
+{
+	void *p = arena_take_sampled(cls, site);
+
+	if (p)
+		record(p, sizeclass_size(cls), site);
+	return p;
+}
+
+void
+slow_sample_big(void *p, uintptr_t site)
+{
+	size_t size = backend_usable(p);
+
+	if (!slow_sample_due(size))
+		return;
+	backend_big_sampled(p, true);
+	record(p, size, site);
+}
+
+void
+slow_unsample_big(void *p)
+{
+	if (!profile_is_on() || !backend_is_sampled(p))
+		return;
+	profile_free(p);
+	backend_big_sampled(p, false);
+}
+
+/* --- large blocks and single ones ------------------------------------------------------------ */
+
 /* `wanted`: zeroes would be welcome. */
 static void *
 try_large(size_t size, size_t align, uintptr_t site, bool wanted, bool *zeroed)
 {
 	unsigned cls = sizeclass_aligned(size, align);
 
+	if (cls && slow_sample_due(sizeclass_size(cls))) {
+		void *sample = slow_alloc_sampled(cls, site);
+		if (sample)
+			return sample;
+	}
 	*zeroed = wanted;
-	return cls ? arena_take(cls, site, zeroed) : backend_big_alloc(size, align, zeroed);
+	if (cls)
+		return arena_take(cls, site, zeroed);
+	void *p = backend_big_alloc(size, align, zeroed);
+	if (p)
+		slow_sample_big(p, site);
+	return p;
 }
 
 void *
@@ -127,6 +207,14 @@ slow_alloc_one(unsigned cls, uintptr_t site)
 	return slow_alloc_emergency(cls);
 }
 
+void *
+slow_alloc_counted(unsigned cls, uintptr_t site)
+{
+	void *p = slow_sample_due(sizeclass_size(cls)) ? slow_alloc_sampled(cls, site) : NULL;
+
+	return p ? p : slow_alloc_one(cls, site);
+}
+
 struct magazine
 slow_refill(unsigned cls, uintptr_t site, uint32_t n, void **instead)
 {
@@ -154,9 +242,13 @@ slow_free(void *p)
 		emergency_free(p);
 		return;
 	}
-	if (backend_owner(p, &cls) != BACKEND_NO_ARENA)
+	if (backend_owner(p, &cls) != BACKEND_NO_ARENA) {
+		profile_note_free(p);
 		arena_give(p);
-	else if (!backend_big_free(p))
+		return;
+	}
+	slow_unsample_big(p);
+	if (!backend_big_free(p))
 		emergency_defer_one(p);
 }
 

@@ -24,6 +24,16 @@ void slow_startup(void);
 void *slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *zeroed);
 /* One block of a cached class, from its arena and past every cache. */
 void *slow_alloc_one(unsigned cls, uintptr_t site);
+/* True where an allocation of so many bytes, which no bin serves, is to be a sample. */
+bool slow_sample_due(size_t size);
+/* A block of the class or larger for a sample, with its record; NULL when memory is exhausted. */
+void *slow_alloc_sampled(unsigned cls, uintptr_t site);
+/* Makes the Big block p a sample where one is due. */
+void slow_sample_big(void *p, uintptr_t site);
+/* Closes the record of the Big block p, which is about to be freed or to become another. */
+void slow_unsample_big(void *p);
+/* slow_alloc_one, or a sample where one is due. */
+void *slow_alloc_counted(unsigned cls, uintptr_t site);
 /* A block of a class from the emergency memory. */
 void *slow_alloc_emergency(unsigned cls);
 /* A magazine of up to n blocks from the site's arena. Where that has none, everything idle is given

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arenas/arena.h"
+#include "arenas/profile.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "backends/pages.h"
@@ -25,11 +26,11 @@
 /* A cache looks at this interval for bins that have not been used for as long. */
 #define CACHE_AGE_MS 100
 
-/* All bins miss: no heads, no room. Only `room` is ever written, by free's subtraction, and every
- * thread sets it back; it is never above 0. */
-struct cache hak_empty_cache;
+/* All miss: no heads, no room. Only `room` is ever written, by free's subtraction, and every thread
+ * sets it back; it is never above 0. */
+struct bin hak_empty_bins[BIN_CLASSES];
 
-HAK_TLS struct tls hak_tls = {&hak_empty_cache, &hak_empty_cache, NULL, false, false};
+HAK_TLS struct tls hak_tls = {hak_empty_bins, hak_empty_bins, NULL, false, false};
 
 static pthread_key_t exit_key;
 static bool have_exit_key;
@@ -52,19 +53,21 @@ static void
 enter(void)
 {
 	hak_tls.busy = true;
-	RELAXED_SET(hak_tls.alloc, &hak_empty_cache);
-	RELAXED_SET(hak_tls.free, &hak_empty_cache);
+	RELAXED_SET(hak_tls.alloc, hak_empty_bins);
+	RELAXED_SET(hak_tls.free, hak_empty_bins);
 	HAK_SIGNAL_FENCE();
 }
 
-/* `armed`: the next malloc may hit; else it misses once, and looks at the clock. */
+/* `armed`: the next malloc may hit; else it misses once, and looks at the clock. c is NULL where
+ * the thread has no cache. */
 static void
 leave(struct cache *c, bool armed)
 {
 	HAK_SIGNAL_FENCE();
-	RELAXED_SET(hak_tls.free, c);
+	RELAXED_SET(hak_tls.free, c ? c->bins : hak_empty_bins);
 	if (armed) {
-		RELAXED_SET(hak_tls.alloc, c);
+		if (c)
+			RELAXED_SET(hak_tls.alloc, c->counted ? c->counted->bins : c->bins);
 		if (RELAXED(all_disarmed))
 			RELAXED_SET(all_disarmed, false);
 	}
@@ -104,11 +107,38 @@ set_active(struct cache *c, unsigned cls, void *head, uint32_t count)
 		set_capacity(c, cls, count);
 }
 
+/* Takes the active magazine out. */
+static struct magazine
+take_active(struct cache *c, unsigned cls)
+{
+	struct magazine m = {c->bins[cls].head, active_count(&c->bins[cls])};
+
+	set_active(c, cls, NULL, 0);
+	return m;
+}
+
 static void
 set_spare(struct spare *s, void *head, uint32_t count)
 {
 	s->head = head;
 	RELAXED_SET(s->count, count);
+}
+
+static struct magazine
+take_spare(struct spare *s)
+{
+	struct magazine m = {s->head, RELAXED(s->count)};
+
+	set_spare(s, NULL, 0);
+	return m;
+}
+
+/* Fills malloc's own bin, or empties it. */
+static void
+set_counted(struct bin *b, struct magazine m)
+{
+	b->head = m.head;
+	RELAXED_SET(b->room, -(int32_t)m.count);
 }
 
 /* Doubles the magazines of a bin that misses, within the class's bound and the cache's budget; the
@@ -127,15 +157,23 @@ grow_capacity(struct cache *c, unsigned cls)
 static void
 flush_bin(struct cache *c, unsigned cls, bool idle)
 {
-	struct bin *b = &c->bins[cls];
-	struct spare *s = &c->spares[cls];
-	struct magazine active = {b->head, active_count(b)};
-	struct magazine spare = {s->head, RELAXED(s->count)};
+	magazine_give(cls, take_active(c, cls), idle);
+	magazine_give(cls, take_spare(&c->spares[cls]), idle);
+	if (c->counted) {
+		struct bin *b = &c->counted->bins[cls];
+		struct magazine m = {b->head, active_count(b)};
+		/* They were counted, but not handed out. */
+		c->counted->until[cls] += m.count;
+		set_counted(b, (struct magazine){NULL, 0});
+		magazine_give(cls, m, idle);
+	}
+}
 
-	set_active(c, cls, NULL, 0);
-	set_spare(s, NULL, 0);
-	magazine_give(cls, active, idle);
-	magazine_give(cls, spare, idle);
+static bool
+bin_is_empty(const struct cache *c, unsigned cls)
+{
+	return !c->bins[cls].head && !c->spares[cls].head &&
+	       !(c->counted && c->counted->bins[cls].head);
 }
 
 /* Bins that no slow path has used for a while give their blocks back. */
@@ -144,8 +182,7 @@ age_cache(struct cache *c, uint32_t now_ms)
 {
 	c->aged_ms = now_ms;
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-		if (now_ms - c->spares[cls].used_ms < CACHE_AGE_MS ||
-			(!c->bins[cls].head && !c->spares[cls].head))
+		if (now_ms - c->spares[cls].used_ms < CACHE_AGE_MS || bin_is_empty(c, cls))
 			continue;
 		flush_bin(c, cls, true);
 		set_capacity(c, cls, magazine_granted(cls));
@@ -176,6 +213,21 @@ budget_share(void)
 	return share > BUDGET_MOST ? BUDGET_MOST : share < BUDGET_LEAST ? BUDGET_LEAST : share;
 }
 
+/* A new cache; where a profile is taken and there is no memory for counting, the thread goes
+ * uncounted. */
+static struct cache *
+cache_new(void)
+{
+	struct cache *c = pages_meta_alloc(sizeof(*c));
+
+	if (!c || !profile_is_on())
+		return c;
+	c->counted = pages_meta_alloc(sizeof(*c->counted));
+	if (c->counted)
+		c->counted->random = profile_seed();
+	return c;
+}
+
 /* A cache for this thread; NULL when memory is exhausted or a fork holds the list. */
 static HAK_COLD struct cache *
 cache_create(void)
@@ -188,7 +240,7 @@ cache_create(void)
 		c = caches.spare;
 		caches.spare = c->next;
 	} else {
-		c = pages_meta_alloc(sizeof(*c));
+		c = cache_new();
 	}
 	if (c) {
 		RELAXED_SET(c->budget, budget_share());
@@ -216,7 +268,7 @@ disarm_all_locked(void)
 		return;
 	RELAXED_SET(all_disarmed, true);
 	for (struct cache *c = caches.live; c; c = c->next)
-		RELAXED_SET(c->owner->alloc, &hak_empty_cache);
+		RELAXED_SET(c->owner->alloc, hak_empty_bins);
 }
 
 /* The key's destructor. Destructors that run later may still allocate; their blocks come straight
@@ -240,13 +292,15 @@ thread_exit(void *cache)
 	*(c->prev ? &c->prev->next : &caches.live) = c->next;
 	caches.slow_allocs += RELAXED(c->slow_allocs);
 	caches.slow_frees += RELAXED(c->slow_frees);
+	struct counted *counted = c->counted;
 	memset(c, 0, sizeof(*c));
+	c->counted = counted;
 	c->next = caches.spare;
 	caches.spare = c;
 	RELAXED_SET(caches.count, RELAXED(caches.count) - 1);
 	disarm_all_locked();
 	lock_release(&caches.lock);
-	leave(&hak_empty_cache, false);
+	leave(NULL, false);
 }
 
 void
@@ -271,7 +325,7 @@ cache_enter(void)
 	slow_startup();
 	enter();
 	c = cache_create();
-	leave(c ? c : &hak_empty_cache, true);
+	leave(c, true);
 	if (!c)
 		return NULL;
 	/* May allocate; the cache is there for it. Without a destructor the cache would outlive the
@@ -299,38 +353,146 @@ bin_pop(struct bin *b)
 	return p;
 }
 
+/* A magazine from the arenas, for a bin that is to grow; else one block in *instead, or NULL. */
+static struct magazine
+refill(struct cache *c, unsigned cls, uintptr_t site, void **instead)
+{
+	grow_capacity(c, cls);
+	uint32_t capacity = RELAXED(c->bins[cls].capacity);
+	c->freed_bytes = 0;
+	if (capacity == 0) {
+		*instead = slow_alloc_one(cls, site);
+		return (struct magazine){NULL, 0};
+	}
+	count(cls, COUNT_REFILL);
+	return slow_refill(cls, site, capacity, instead);
+}
+
 /* A block from the bin, refilled as need be. */
 static void *
-alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
+alloc_from_bin(struct cache *c, unsigned cls, uintptr_t site)
 {
 	struct bin *b = &c->bins[cls];
-	struct spare *s = &c->spares[cls];
+	struct magazine m;
+	void *instead;
 
-	s->used_ms = now_ms;
-	count(cls, COUNT_MISS);
 	if (b->head) {
 		c->freed_bytes = 0;
 		return bin_pop(b);
 	}
-	if (s->head) {
-		set_active(c, cls, s->head, RELAXED(s->count));
-		set_spare(s, NULL, 0);
+	if (c->spares[cls].head) {
+		m = take_spare(&c->spares[cls]);
+		set_active(c, cls, m.head, m.count);
 		grow_capacity(c, cls);
 		return bin_pop(b);
 	}
 	set_active(c, cls, NULL, 0);
-	grow_capacity(c, cls);
-	uint32_t capacity = RELAXED(b->capacity);
-	c->freed_bytes = 0;
-	if (capacity == 0)
-		return slow_alloc_one(cls, site);
-	count(cls, COUNT_REFILL);
-	void *instead;
-	struct magazine m = slow_refill(cls, site, capacity, &instead);
+	m = refill(c, cls, site, &instead);
 	if (!m.head)
 		return instead;
 	set_active(c, cls, m.head, m.count);
 	return bin_pop(b);
+}
+
+/* --- counted allocations --------------------------------------------------------------------- */
+
+/* True where the next allocation is to be a sample; else `until` is above 1. */
+static bool
+sample_is_due(struct counted *k, unsigned cls)
+{
+	uint32_t *until = &k->until[cls];
+
+	if (*until == 0)
+		*until = magazine_until_sample(&k->random, sizeclass_size(cls));
+	if (*until > 1)
+		return false;
+	*until = 0;
+	return true;
+}
+
+/* What malloc's bin is filled with: what was freed, as long as that is enough to be worth it. */
+static struct magazine
+stock(struct cache *c, unsigned cls, uintptr_t site, void **instead)
+{
+	struct bin *b = &c->bins[cls];
+	struct spare *s = &c->spares[cls];
+	uint32_t least = RELAXED(b->capacity) / 2;
+	bool active = b->head && active_count(b) >= least;
+
+	if (active || (s->head && RELAXED(s->count) >= least)) {
+		/* Larger magazines make this rarer. */
+		grow_capacity(c, cls);
+		return active ? take_active(c, cls) : take_spare(s);
+	}
+	struct magazine m = refill(c, cls, site, instead);
+	if (!m.head && !*instead)
+		m = b->head ? take_active(c, cls) : take_spare(s);
+	return m;
+}
+
+/* Puts back what malloc's bin is not to have. */
+static void
+put_back(struct cache *c, unsigned cls, struct magazine m)
+{
+	if (!c->bins[cls].head)
+		set_active(c, cls, m.head, m.count);
+	else if (!c->spares[cls].head)
+		set_spare(&c->spares[cls], m.head, m.count);
+	else
+		magazine_give(cls, m, false);
+}
+
+/* The common case, short: as many blocks were freed as are worth it, and none is to be a sample. */
+static void *
+alloc_swapped(struct cache *c, unsigned cls)
+{
+	struct counted *k = c->counted;
+	struct bin *b = &c->bins[cls], *own = &k->bins[cls];
+	struct spare *s = &c->spares[cls];
+	uint32_t active = active_count(b), spare = RELAXED(s->count);
+	uint32_t n = active > spare ? active : spare;
+
+	if (own->head || n < MAGAZINE_FIRST || n < RELAXED(b->capacity) / 2 || n >= k->until[cls])
+		return NULL;
+	k->until[cls] -= n;
+	set_counted(own, active > spare ? take_active(c, cls) : take_spare(s));
+	return bin_pop(own);
+}
+
+static void *
+alloc_counted(struct cache *c, unsigned cls, uintptr_t site)
+{
+	struct counted *k = c->counted;
+	struct bin *b = &k->bins[cls];
+	void *p;
+
+	if (b->head) {
+		c->freed_bytes = 0;
+		return bin_pop(b);
+	}
+	if (sample_is_due(k, cls) && (p = slow_alloc_sampled(cls, site)))
+		return p;
+	struct magazine m = stock(c, cls, site, &p);
+	/* 0: there was no memory for the sample; these go uncounted. */
+	uint32_t *until = &k->until[cls];
+	if (!m.head) {
+		*until -= p && *until;
+		return p;
+	}
+	if (*until && m.count >= *until)
+		put_back(c, cls, magazine_split(&m, *until - 1));
+	*until -= *until ? m.count : 0;
+	set_counted(b, m);
+	return bin_pop(b);
+}
+
+static void *
+alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
+{
+	c->spares[cls].used_ms = now_ms;
+	count(cls, COUNT_MISS);
+	return HAK_UNLIKELY(c->counted) ? alloc_counted(c, cls, site)
+					: alloc_from_bin(c, cls, site);
 }
 
 /* Without a cache: before there was memory for one, after it was destroyed, or in a signal handler
@@ -343,13 +505,13 @@ alloc_uncached(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	slow_startup();
 	enter();
 	void *p = slow_past_bins(size, align, zeroed) ? slow_alloc_large(size, align, site, zeroed)
-						      : slow_alloc_one(sizeclass_of(size), site);
-	leave(&hak_empty_cache, true);
+						      : slow_alloc_counted(sizeclass_of(size), site);
+	leave(NULL, true);
 	return p;
 }
 
-void *
-frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
+static HAK_NOINLINE void *
+alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
 	struct cache *c;
 	void *p;
@@ -372,6 +534,25 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	return p;
 }
 
+void *
+frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
+{
+	struct cache *c = hak_tls.own;
+
+	if (HAK_UNLIKELY(c && c->counted && !hak_tls.busy) && size <= MID_MAX &&
+		align <= TINY_STEP) {
+		enter();
+		void *p = alloc_swapped(c, sizeclass_of(size ? size : 1));
+		leave(c, true);
+		if (p) {
+			if (zeroed)
+				*zeroed = false;
+			return p;
+		}
+	}
+	return alloc_long(size, align, site, zeroed);
+}
+
 bool
 frontend_enter(void)
 {
@@ -385,7 +566,7 @@ frontend_enter(void)
 void
 frontend_leave(void)
 {
-	leave(hak_tls.own ? hak_tls.own : &hak_empty_cache, true);
+	leave(hak_tls.own, true);
 }
 
 /* Pushes p; the active magazine is full or not. */
@@ -430,8 +611,8 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 static void
 reset_empty_room(unsigned cls)
 {
-	if (RELAXED(hak_empty_cache.bins[cls].room))
-		RELAXED_SET(hak_empty_cache.bins[cls].room, 0);
+	if (RELAXED(hak_empty_bins[cls].room))
+		RELAXED_SET(hak_empty_bins[cls].room, 0);
 }
 
 static HAK_COLD void
@@ -444,7 +625,7 @@ free_uncached(void *p)
 	}
 	enter();
 	slow_free(p);
-	leave(&hak_empty_cache, true);
+	leave(NULL, true);
 }
 
 void
@@ -495,7 +676,8 @@ cached_bytes(const struct cache *c)
 
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
 		int64_t n = (int64_t)RELAXED(c->bins[cls].capacity) - RELAXED(c->bins[cls].room) +
-			    RELAXED(c->spares[cls].count);
+			    RELAXED(c->spares[cls].count) -
+			    (c->counted ? RELAXED(c->counted->bins[cls].room) : 0);
 		bytes += n > 0 ? (size_t)n * sizeclass_size(cls) : 0;
 	}
 	return bytes;
@@ -527,17 +709,25 @@ frontend_each_cache(void (*visit)(void *context, unsigned id, size_t bytes), voi
 	lock_release(&caches.lock);
 }
 
+static uint32_t
+list_length(const void *p)
+{
+	uint32_t n = 0;
+
+	for (; p; p = link_get(p))
+		n++;
+	return n;
+}
+
 static void
 cache_audit(const struct cache *c)
 {
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-		uint32_t active = 0, spare = 0;
-		for (const void *p = c->bins[cls].head; p; p = link_get(p))
-			active++;
-		for (const void *p = c->spares[cls].head; p; p = link_get(p))
-			spare++;
-		HAK_CHECK(active == active_count(&c->bins[cls]));
-		HAK_CHECK(spare == RELAXED(c->spares[cls].count));
+		HAK_CHECK(list_length(c->bins[cls].head) == active_count(&c->bins[cls]));
+		HAK_CHECK(list_length(c->spares[cls].head) == RELAXED(c->spares[cls].count));
+		if (c->counted)
+			HAK_CHECK(list_length(c->counted->bins[cls].head) ==
+				  active_count(&c->counted->bins[cls]));
 	}
 }
 

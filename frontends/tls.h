@@ -6,14 +6,19 @@
  * what it may still take, so that "full" is the sign of one subtraction, and a bin that takes
  * nothing (of class 0, of the empty cache) has no room by the same test.
  *
- * A thread reaches its cache by two pointers, one for malloc and one for free. They start out at
- * the static empty cache, all of whose bins miss, so that the fast path never asks whether there is
- * a cache. They point there again while the thread is on a slow path, so that a signal handler that
+ * A thread reaches its bins by two pointers, one for malloc and one for free. They start out at
+ * static empty bins, all of which miss, so that the fast path never asks whether there is a cache.
+ * They point there again while the thread is on a slow path, so that a signal handler that
  * interrupts it there sees no half-changed bin; and malloc's alone does after memory has become
  * idle, so that the next malloc passes the slow path once and looks at the clock.
  *
+ * While a profile is taken malloc has bins of its own (struct counted), which only slow paths fill:
+ * each block in them is handed out once, so that allocations are counted where bins are filled, and
+ * the one that is to be a sample finds its bin empty.
+ *
  * Owner: the thread. Other threads read `room` for the statistics and set hak_tls.alloc to the
- * empty cache, both relaxed. Invariant: |active| + room == capacity. (cache_audit) */
+ * empty bins, both relaxed. Invariant: |active| + room == capacity, where a bin of struct counted
+ * has capacity 0. (cache_audit) */
 #ifndef HAK_FRONTENDS_TLS_H
 #define HAK_FRONTENDS_TLS_H
 
@@ -32,6 +37,15 @@ struct bin {
 
 _Static_assert(sizeof(struct bin) == TINY_STEP, "a Tiny bin's offset is its block size");
 
+/* malloc's bins while allocations are counted. */
+struct counted {
+	struct bin bins[BIN_CLASSES];
+	/* Allocations up to the next sample, it included, but for those whose blocks are in `bins`
+	 * already; 0 before the distance is drawn. */
+	uint32_t until[BIN_CLASSES];
+	uint64_t random;
+};
+
 struct cache {
 	struct bin bins[BIN_CLASSES];
 	struct spare {
@@ -48,18 +62,19 @@ struct cache {
 	uint32_t aged_ms;
 	uint64_t signal_mask; /* at birth */
 	size_t freed_bytes;   /* drained, and freed past the bins, since the last refill */
+	struct counted *counted; /* NULL where no profile is taken */
 };
 
 struct tls {
-	struct cache *_Atomic alloc;
-	struct cache *_Atomic free;
+	struct bin *_Atomic alloc;
+	struct bin *_Atomic free;
 	struct cache *own; /* NULL before the first slow path and after thread exit */
 	bool busy;         /* on a slow path */
 	bool dead;         /* the cache was destroyed at thread exit */
 };
 
 extern HAK_TLS struct tls hak_tls HAK_HIDDEN;
-extern struct cache hak_empty_cache HAK_HIDDEN;
+extern struct bin hak_empty_bins[BIN_CLASSES] HAK_HIDDEN;
 
 void tls_free_slow(void *p) HAK_HIDDEN HAK_NOINLINE;
 
@@ -107,28 +122,28 @@ bin_head(const struct bin *b)
 }
 
 HAK_INLINE struct bin *
-cache_bin_at(struct cache *c, size_t offset)
+bin_at(struct bin *bins, size_t offset)
 {
-	return (struct bin *)((char *)c + offset);
+	return (struct bin *)((char *)bins + offset);
 }
 
 HAK_INLINE void *
 frontend_try_alloc(size_t size)
 {
-	struct cache *c = atomic_load_explicit(&hak_tls.alloc, memory_order_relaxed);
+	struct bin *bins = atomic_load_explicit(&hak_tls.alloc, memory_order_relaxed);
 	size_t offset = sizeclass_bin(size);
 
 	HAK_FORGET(offset);
-	void *p = bin_head(cache_bin_at(c, offset));
+	void *p = bin_head(bin_at(bins, offset));
 	/* One test for an empty bin and for a link that the program wrote over after it had freed
 	 * the block: such an address is not handed out. */
 	if (HAK_UNLIKELY(!pagemap_in_primary(p)))
 		return NULL;
 	HAK_FORGET(offset);
-	bin_give_room(cache_bin_at(c, offset));
+	bin_give_room(bin_at(bins, offset));
 	void *next = *(void **)p;
 	HAK_FORGET(offset);
-	cache_bin_at(c, offset)->head = next;
+	bin_at(bins, offset)->head = next;
 	COUNT_FAST_HIT(offset);
 	return p;
 }
@@ -136,7 +151,7 @@ frontend_try_alloc(size_t size)
 HAK_INLINE void
 frontend_free(void *p)
 {
-	struct cache *c = atomic_load_explicit(&hak_tls.free, memory_order_relaxed);
+	struct bin *bins = atomic_load_explicit(&hak_tls.free, memory_order_relaxed);
 	uint16_t bin;
 
 	if (HAK_UNLIKELY(!pagemap_bin(p, &bin))) {
@@ -144,15 +159,15 @@ frontend_free(void *p)
 		return;
 	}
 	size_t offset = bin;
-	void *head = cache_bin_at(c, offset)->head;
+	void *head = bin_at(bins, offset)->head;
 	HAK_FORGET(offset);
 	/* The cheap half of double-free detection: the block just freed. */
-	if (HAK_UNLIKELY(head == p || bin_take_room(cache_bin_at(c, offset)))) {
+	if (HAK_UNLIKELY(head == p || bin_take_room(bin_at(bins, offset)))) {
 		tls_free_slow(p);
 		return;
 	}
 	HAK_FORGET(offset);
-	cache_bin_at(c, offset)->head = p;
+	bin_at(bins, offset)->head = p;
 	link_set(p, head);
 }
 

@@ -119,6 +119,7 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 	}
 	slab_set_kind(s, SLAB_BIG);
 	s->cls = 0;
+	s->sampled = false;
 	count(&big.live, bytes_of(s));
 	count(&big.count, 1);
 	return s->base;
@@ -170,6 +171,7 @@ big_move(struct slab *s, size_t npages)
 	}
 	slab_set_kind(to, SLAB_BIG);
 	to->cls = 0;
+	to->sampled = false;
 	count(&big.live, bytes_of(to) - bytes_of(s));
 	slab_set_kind(s, SLAB_NONE);
 	if (!pages_free(s, true))

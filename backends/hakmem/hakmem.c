@@ -21,14 +21,26 @@ backend_arena_init(struct backend_arena *a, uint16_t index)
 	a->index = index;
 }
 
-uint32_t
-backend_refill(struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most, struct batch *b)
+/* The arena's list of slabs of the class, those of samples or the others. */
+static struct slab_list *
+list_of(struct backend_arena *a, unsigned cls, bool sampled)
 {
-	struct slab_list *list = &a->lists[cls];
+	return sampled ? &a->sampled[cls] : &a->lists[cls];
+}
 
+static uint32_t
+refill(struct backend_arena *a, struct slab_list *list, unsigned cls, uint32_t want, uint32_t most,
+	struct batch *b)
+{
 	if (cls < CLASS_MID)
 		return tiny_refill(list, cls, a->index, want, most, b);
 	return mid_refill(list, cls, a->index, want, b);
+}
+
+uint32_t
+backend_refill(struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most, struct batch *b)
+{
+	return refill(a, &a->lists[cls], cls, want, most, b);
 }
 
 bool
@@ -56,29 +68,66 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 		struct slab *s = slab_of_free(p);
 		if (s->arena != a->index)
 			break;
+		struct slab_list *slabs = list_of(a, s->cls, s->sampled);
 		list = link_get(p);
 		if (slab_kind(s) == SLAB_TINY)
-			tiny_return(&a->lists[s->cls], s, p);
+			tiny_return(slabs, s, p);
 		else if (slab_kind(s) == SLAB_MID)
-			mid_return(&a->lists[s->cls], s, p);
+			mid_return(slabs, s, p);
 		else
-			large_return(&a->lists[s->cls], s, p, now_ms);
+			large_return(slabs, s, p, now_ms);
 	}
 	return list;
+}
+
+static void *
+take(struct backend_arena *a, struct slab_list *list, unsigned cls, bool *zeroed)
+{
+	struct batch b;
+
+	if (cls >= CLASS_LARGE)
+		return large_take(list, cls, a->index, zeroed);
+	*zeroed = false;
+	b.nchains = b.nblocks = b.nfresh = b.count = 0;
+	if (refill(a, list, cls, 1, 1, &b) == 0)
+		return NULL;
+	return b.nfresh ? b.fresh : b.nblocks ? b.blocks[0] : b.chains[0].head;
 }
 
 void *
 backend_take(struct backend_arena *a, unsigned cls, bool *zeroed)
 {
-	struct batch b;
+	return take(a, &a->lists[cls], cls, zeroed);
+}
 
-	if (cls >= CLASS_LARGE)
-		return large_take(&a->lists[cls], cls, a->index, zeroed);
-	*zeroed = false;
-	b.nchains = b.nblocks = b.nfresh = b.count = 0;
-	if (backend_refill(a, cls, 1, 1, &b) == 0)
-		return NULL;
-	return b.nfresh ? b.fresh : b.nblocks ? b.blocks[0] : b.chains[0].head;
+void *
+backend_take_sampled(struct backend_arena *a, unsigned cls)
+{
+	bool zeroed = false;
+
+	if (HAK_UNLIKELY(!a->sampled)) {
+		struct slab_list *lists = pages_meta_alloc(CLASS_END * sizeof(*lists));
+		if (!lists)
+			return NULL;
+		for (unsigned i = 0; i < CLASS_END; i++)
+			lists[i].sampled = true;
+		a->sampled = lists;
+	}
+	return take(a, &a->sampled[cls], cls, &zeroed);
+}
+
+void
+backend_big_sampled(void *p, bool sampled)
+{
+	pagemap_slab(p)->sampled = sampled;
+}
+
+bool
+backend_is_sampled(const void *p)
+{
+	const struct slab *s = pagemap_slab(p);
+
+	return s && s->sampled;
 }
 
 uint16_t
@@ -129,7 +178,7 @@ backend_bin(const void *p)
 	const struct slab *s = pagemap_slab(p);
 
 	/* A Big block's class is 0. */
-	return s ? (uint16_t)(s->cls * TINY_STEP) : 0;
+	return s && !s->sampled ? (uint16_t)(s->cls * TINY_STEP) : 0;
 }
 
 size_t
@@ -149,8 +198,9 @@ backend_usable(const void *p)
 void
 backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
 {
-	for (unsigned cls = CLASS_LARGE; cls < CLASS_END; cls++)
-		large_age(&a->lists[cls], now_ms, cold_ms);
+	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
+		for (unsigned cls = CLASS_LARGE; cls < CLASS_END; cls++)
+			large_age(list_of(a, cls, sampled), now_ms, cold_ms);
 }
 
 size_t
@@ -186,29 +236,35 @@ backend_totals(void)
 	};
 }
 
-size_t
-backend_arena_live(const struct backend_arena *a)
+static size_t
+lists_live(const struct slab_list *lists)
 {
 	size_t bytes = 0;
 
 	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++) {
-		size_t blocks = a->lists[cls].count * sizeclass_table[cls].capacity;
-		for (const struct slab *s = a->lists[cls].head; s; s = s->cut.next)
+		size_t blocks = (size_t)lists[cls].count * sizeclass_table[cls].capacity;
+		for (const struct slab *s = lists[cls].head; s; s = s->cut.next)
 			blocks -= slab_capacity(s) - s->cut.fresh + s->cut.nfree;
 		bytes += blocks * sizeclass_size(cls);
 	}
 	return bytes;
 }
 
-void
-backend_arena_tiers(const struct backend_arena *a, struct backend_tiers *out)
+size_t
+backend_arena_live(const struct backend_arena *a)
+{
+	return lists_live(a->lists) + (a->sampled ? lists_live(a->sampled) : 0);
+}
+
+static void
+lists_tiers(const struct slab_list *lists, struct backend_tiers *out)
 {
 	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++) {
 		enum tier tier = tier_of_class(cls);
 		size_t size = sizeclass_size(cls);
-		size_t active = a->lists[cls].count * sizeclass_table[cls].capacity;
+		size_t active = (size_t)lists[cls].count * sizeclass_table[cls].capacity;
 		/* A full slab is in no list, and has neither free nor fresh blocks. */
-		for (const struct slab *s = a->lists[cls].head; s; s = s->cut.next) {
+		for (const struct slab *s = lists[cls].head; s; s = s->cut.next) {
 			size_t purged = (size_t)__builtin_popcountll(s->cut.purged);
 			active -= slab_capacity(s) - s->cut.fresh + s->cut.nfree;
 			out->of[tier].cached += (s->cut.nfree - purged) * size;
@@ -219,12 +275,21 @@ backend_arena_tiers(const struct backend_arena *a, struct backend_tiers *out)
 }
 
 void
+backend_arena_tiers(const struct backend_arena *a, struct backend_tiers *out)
+{
+	lists_tiers(a->lists, out);
+	if (a->sampled)
+		lists_tiers(a->sampled, out);
+}
+
+void
 backend_audit(struct backend_arena *a)
 {
-	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++)
-		slab_audit(&a->lists[cls], cls < CLASS_MID     ? SLAB_TINY
-					   : cls < CLASS_LARGE ? SLAB_MID
-							       : SLAB_LARGE);
+	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
+		for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++)
+			slab_audit(list_of(a, cls, sampled), cls < CLASS_MID     ? SLAB_TINY
+							     : cls < CLASS_LARGE ? SLAB_MID
+										 : SLAB_LARGE);
 }
 
 void

@@ -11,6 +11,7 @@
 struct backend_arena {
 	uint16_t index;
 	struct slab_list lists[CLASS_END]; /* by class: slabs with room */
+	struct slab_list *sampled;         /* the same of samples; NULL before the first */
 };
 
 #endif

@@ -37,6 +37,7 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	s->cls = (uint8_t)cls;
 	s->arena = arena;
 	s->state = SLAB_PARTIAL;
+	s->sampled = list->sampled;
 	s->cut.purged = 0;
 	s->cut.fresh = 0;
 	s->cut.nfree = 0;
@@ -44,7 +45,8 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	if (kind == SLAB_TINY)
 		s->cut.free.list = NULL;
 	pagemap_mark_interior(s);
-	pagemap_set_bin(s, (uint16_t)(cls * TINY_STEP), sizeclass_size(cls));
+	if (!s->sampled)
+		pagemap_set_bin(s, (uint16_t)(cls * TINY_STEP), sizeclass_size(cls));
 	list_push(list, s);
 	list->count++;
 	return s;

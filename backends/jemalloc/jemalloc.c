@@ -85,6 +85,7 @@ note_out(const struct backend_arena *a, const void *p, unsigned cls)
 			RELAXED_SET(page->blocks.begins[i], 0);
 		page->cls = (uint8_t)cls;
 		page->arena = a->index;
+		page->sampled = false;
 		*bin = (uint16_t)(cls * TINY_STEP);
 		slab_set_kind(page, kind);
 	}
@@ -236,6 +237,37 @@ void *
 backend_take(struct backend_arena *a, unsigned cls, bool *zeroed)
 {
 	return take_block(a, cls, *zeroed ? MALLOCX_ZERO : 0);
+}
+
+void *
+backend_take_sampled(struct backend_arena *a, unsigned cls)
+{
+	uint16_t *bin;
+	/* Alone on its pages. */
+	void *p = take_block(a, sizeclass_aligned(sizeclass_size(cls), PAGE_BYTES), 0);
+
+	if (p) {
+		pagemap_page(p, &bin)->sampled = true;
+		*bin = 0;
+	}
+	return p;
+}
+
+void
+backend_big_sampled(void *p, bool sampled)
+{
+	uint16_t *bin;
+
+	pagemap_page(p, &bin)->sampled = sampled;
+}
+
+bool
+backend_is_sampled(const void *p)
+{
+	uint16_t *bin;
+	const struct slab *page = pagemap_page(p, &bin);
+
+	return page && slab_kind(page) > SLAB_FREE && page->sampled;
 }
 
 uint16_t
