@@ -3,6 +3,7 @@
 #include "stress/sweep/text.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ static void *
 text_checked(void *p)
 {
 	if (p == NULL) {
-		fputs("hakmem-sweep: out of memory\n", stderr);
+		fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
 		exit(2);
 	}
 	return p;
