@@ -225,20 +225,36 @@ scopes_of(Dwarf_Die *unit, Dwarf_Addr address, int *n)
 	return concrete;
 }
 
+/* The compilation unit around an address, of which *bias has to be taken away in DWARF's terms. The
+ * index of addresses (.debug_aranges) is quick, but clang writes none. */
+static Dwarf_Die *
+unit_of(Dwfl_Module *module, Dwarf_Addr address, Dwarf_Addr *bias)
+{
+	Dwarf_Die *unit = dwfl_module_addrdie(module, address, bias);
+
+	if (unit != NULL)
+		return unit;
+	while ((unit = dwfl_module_nextcu(module, unit, bias)) != NULL)
+		if (dwarf_haspc(unit, address - *bias) > 0)
+			return unit;
+	return NULL;
+}
+
 /* Adds the functions that DWARF knows at the address; `outer` is the symbol table's name. */
 static void
 answer_from_dwarf(struct answer *a, Dwfl_Module *module, Dwarf_Addr address, const char *outer)
 {
 	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias);
-	Dwfl_Line *place = dwfl_module_getsrc(module, address);
+	Dwarf_Die *unit = unit_of(module, address, &bias);
+	Dwarf_Line *place = unit != NULL ? dwarf_getsrc_die(unit, address - bias) : NULL;
 	Dwarf_Files *files = NULL;
 	size_t nfiles = 0;
 	int n = 0, line = 0;
-	const char *file =
-		place != NULL ? dwfl_lineinfo(place, NULL, &line, NULL, NULL, NULL) : NULL;
+	const char *file = place != NULL ? dwarf_linesrc(place, NULL, NULL) : NULL;
 	Dwarf_Die *scopes = unit != NULL ? scopes_of(unit, address - bias, &n) : NULL;
 
+	if (place != NULL && dwarf_lineno(place, &line) != 0)
+		line = 0;
 	if (unit != NULL && dwarf_getsrcfiles(unit, &files, &nfiles) != 0)
 		files = NULL;
 	for (int i = 0; i < n; i++) {
