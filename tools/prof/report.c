@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * tools/prof/report.c - top, leaks and lifetimes: a view as a table, or as JSON. */
 #include "tools/prof/report.h"
+#include "stress/sweep/document.h"
 #include "tools/prof/report_parts.h"
 
 #include <inttypes.h>
@@ -44,8 +45,8 @@ row_json(const struct view *v, struct row *r, const struct site *total)
 	const struct site *s = &r->total;
 	json_t *row = json_object();
 
-	json_object_set_new(row, "key", json_string(r->key));
-	json_object_set_new(row, "name", json_string(row_name(v, r)));
+	json_object_set_new(row, "key", document_string(r->key));
+	json_object_set_new(row, "name", document_string(row_name(v, r)));
 	json_object_update_new(
 		row, json_pack("{s:I, s:I, s:I, s:I, s:I}", "sites", (json_int_t)r->nsites,
 			     "samples", (json_int_t)s->samples, "live_samples",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * tools/prof/report_diff.c - what grew between two profiles. */
+#include "stress/sweep/document.h"
 #include "stress/sweep/text.h"
 #include "tools/prof/report.h"
 #include "tools/prof/report_parts.h"
@@ -120,8 +121,9 @@ total_change(const struct changes *c, struct site *old, struct site *now)
 static json_t *
 change_json(const struct changes *c, struct change *item)
 {
-	json_t *row = json_pack("{s:s, s:o, s:f, s:o, s:b}", "key", change_key(item), "name",
-		json_string(change_name(c, item)), "growth_bytes", item->growth, "growth_interval",
+	json_t *row = json_pack("{s:o, s:o, s:f, s:o, s:b}", "key",
+		document_string(change_key(item)), "name", document_string(change_name(c, item)),
+		"growth_bytes", item->growth, "growth_interval",
 		parts_interval_json(item->interval), "noise", estimate_is_noise(item->interval));
 	const struct row *sides[] = {item->old, item->now};
 	static const char *const names[] = {"old", "new"};

@@ -111,7 +111,7 @@ parts_number_json(double value)
 void
 parts_write_json(FILE *out, json_t *report)
 {
-	if (json_dumpf(report, out, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) != 0)
+	if (json_dumpf(report, out, JSON_INDENT(1) | JSON_REAL_PRECISION(12)) != 0)
 		errx(EXIT_FAILURE, "the report cannot be written as JSON");
 	putc('\n', out);
 	json_decref(report);
