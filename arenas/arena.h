@@ -65,7 +65,7 @@ void arena_flush_deferred(void);
 /* One block of any class: a waiting magazine's, else the slabs'; NULL when memory is exhausted.
  * *zeroed says whether zeroes are wanted, and then whether the block reads as zero. */
 void *arena_take(unsigned cls, uintptr_t site, bool *zeroed);
-/* A block for a sample of the profile, of the class or larger; NULL when memory is exhausted. */
+/* A block of the class for a sample of the profile; NULL when memory is exhausted. */
 void *arena_take_sampled(unsigned cls, uintptr_t site);
 /* Takes back one block of any arena, bypassing the depots. */
 void arena_give(void *p);

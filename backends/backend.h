@@ -101,7 +101,7 @@ void *backend_return(struct backend_arena *a, void *list, uint32_t now_ms);
 /* One block of any class. *zeroed is true where the caller wants zeroes, which a back-end may heed
  * or not, and is set to whether the block reads as zero. */
 void *backend_take(struct backend_arena *a, unsigned cls, bool *zeroed);
-/* A block for a sample of the profile, of the class or larger: the bin id of its page is 0. */
+/* A block of the class for a sample of the profile: the bin id of its page is 0. */
 void *backend_take_sampled(struct backend_arena *a, unsigned cls);
 /* Makes the Big block p a sample's, or no sample's any more. */
 void backend_big_sampled(void *p, bool sampled);

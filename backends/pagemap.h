@@ -60,9 +60,9 @@ struct slab {
 	/* Blocks of the run are samples of the profile; its pages have bin 0. Fixed while a block
 	 * is out. */
 	bool sampled : 1;
-	uint16_t arena;  /* its owner's index */
-	uint16_t state;  /* arena lock: enum slab_state */
-	uint32_t npages; /* pages lock for free extents and Big blocks */
+	uint16_t arena;    /* its owner's index */
+	uint16_t state;    /* arena lock: enum slab_state */
+	uint32_t npages;   /* pages lock for free extents and Big blocks */
 	uint32_t since_ms; /* when it became idle (arena lock; pages lock for free extents) */
 	char *base;
 	union {
@@ -92,7 +92,9 @@ struct slab {
 		 * guards the block's arena; read by any thread, relaxed. */
 		struct {
 			_Atomic uint64_t begins[4]; /* bit i: a block is out that begins at 16 i */
-			size_t size;                /* of a Big block, bytes; its owner */
+			/* Of a Big block, bytes; of a sample, the class that jemalloc has it in.
+			 * Its owner. */
+			size_t size;
 		} blocks;
 	};
 } HAK_CACHE_ALIGNED;

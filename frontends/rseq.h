@@ -14,8 +14,8 @@
  * slow path once, and looks at the clock.
  *
  * While a profile is taken, malloc's base is that of further caches (struct rseq_counted), which
- * only slow paths fill: each block in them is handed out once, so that allocations are counted where
- * bins are filled, and the one that is to be a sample finds its bin empty.
+ * only slow paths fill: each block in them is handed out once, so that allocations are counted
+ * where bins are filled, and the one that is to be a sample finds its bin empty.
  *
  * Where there is no rseq, every thread is as if not registered, and the slow path uses the same
  * caches under a lock each, which it only tries. */

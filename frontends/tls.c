@@ -504,8 +504,9 @@ alloc_uncached(size_t size, size_t align, uintptr_t site, bool *zeroed)
 		return emergency_alloc(size, align);
 	slow_startup();
 	enter();
-	void *p = slow_past_bins(size, align, zeroed) ? slow_alloc_large(size, align, site, zeroed)
-						      : slow_alloc_counted(sizeclass_of(size), site);
+	void *p = slow_past_bins(size, align, zeroed)
+			  ? slow_alloc_large(size, align, site, zeroed)
+			  : slow_alloc_counted(sizeclass_of(size), site);
 	leave(NULL, true);
 	return p;
 }

@@ -60,8 +60,8 @@ struct cache {
 	_Atomic size_t slow_allocs, slow_frees;
 	_Atomic int64_t budget; /* bytes by which magazines may still grow */
 	uint32_t aged_ms;
-	uint64_t signal_mask; /* at birth */
-	size_t freed_bytes;   /* drained, and freed past the bins, since the last refill */
+	uint64_t signal_mask;    /* at birth */
+	size_t freed_bytes;      /* drained, and freed past the bins, since the last refill */
 	struct counted *counted; /* NULL where no profile is taken */
 };
 

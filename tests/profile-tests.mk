@@ -16,10 +16,16 @@ test_profile_file_tls_hakmem_CPPFLAGS = $(unit_cppflags) $(hakmem_cppflags) -DHA
 test_profile_file_tls_hakmem_CFLAGS = $(unit_cflags) $(JANSSON_CFLAGS)
 test_profile_file_tls_hakmem_LDADD = libcore_tls_hakmem.la $(CHECK_LIBS) $(JANSSON_LIBS) -lpthread
 
+# The library is preloaded to the program, whose calls the compiler leaves as they are.
 if !SANITIZED
-TESTS += tests/test_profile.py
+check_PROGRAMS += tests/profile_program
+TESTS += tests/test_profile.py tests/test_owners.py
 endif
-EXTRA_DIST += tests/test_profile.py
+EXTRA_DIST += tests/test_profile.py tests/test_owners.py
+
+tests_profile_program_SOURCES = tests/profile_program.c
+tests_profile_program_CPPFLAGS = $(report_cppflags)
+tests_profile_program_CFLAGS = $(report_cflags) -g -O2
 
 # A build without <sys/sdt.h> has no probes.
 if !SANITIZED

@@ -68,8 +68,8 @@ steady_guest(void)
 	free(checked(p));
 }
 
-static void *
-grown(uint64_t *random)
+static NOINLINE void *
+owner_grown(uint64_t *random)
 {
 	void *p = NULL;
 	size_t size = 20;
@@ -81,12 +81,14 @@ grown(uint64_t *random)
 	return p;
 }
 
-static void *
-steady(uint64_t *random)
+static NOINLINE void *
+owner_steady(uint64_t *random)
 {
 	(void)random;
 	steady_guest();
-	return malloc(48);
+	void *p = malloc(48);
+	KEEP_FRAME(p);
+	return checked(p);
 }
 
 OWNER(small, malloc(between(random, 1, 64)))
@@ -96,9 +98,7 @@ OWNER(large, malloc(between(random, 40000, 900000)))
 OWNER(big, malloc(between(random, 1100000, 3000000)))
 OWNER(zeroed, calloc(between(random, 1, 4), 70))
 OWNER(zeroed_large, calloc(1, between(random, 33000, 100000)))
-OWNER(grown, grown(random))
 OWNER(aligned, aligned_alloc(64, between(random, 1, 6) * 64))
-OWNER(steady, steady(random))
 
 static const struct {
 	const char *name;

@@ -189,6 +189,13 @@ take_block(struct backend_arena *a, unsigned cls, int flags)
 	return p;
 }
 
+/* The class that jemalloc has of the blocks that begin on the page. */
+static unsigned
+jemalloc_class(const struct slab *page)
+{
+	return page->sampled ? (unsigned)page->blocks.size : page->cls;
+}
+
 uint32_t
 backend_refill(struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most, struct batch *b)
 {
@@ -225,8 +232,9 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 		if (page->arena != a->index)
 			break;
 		list = link_get(p);
-		a->out[page->cls]--;
-		a->holes[page->cls]++;
+		unsigned cls = jemalloc_class(page);
+		a->out[cls]--;
+		a->holes[cls]++;
 		note_back(page, p, bin);
 		dallocx(p, MALLOCX_TCACHE_NONE);
 	}
@@ -244,10 +252,15 @@ backend_take_sampled(struct backend_arena *a, unsigned cls)
 {
 	uint16_t *bin;
 	/* Alone on its pages. */
-	void *p = take_block(a, sizeclass_aligned(sizeclass_size(cls), PAGE_BYTES), 0);
+	unsigned whole = sizeclass_aligned(sizeclass_size(cls), PAGE_BYTES);
+	void *p = take_block(a, whole, 0);
 
 	if (p) {
-		pagemap_page(p, &bin)->sampled = true;
+		struct slab *page = pagemap_page(p, &bin);
+		page->sampled = true;
+		page->blocks.size = whole;
+		/* What it is to the program. */
+		page->cls = (uint8_t)cls;
 		*bin = 0;
 	}
 	return p;

@@ -6,6 +6,7 @@
 #include "backends/os.h"
 #include "backends/pages.h"
 #include "base/config.h"
+#include "tests/unit/samples_unit.h"
 #include "tests/unit/unit.h"
 
 #define BLOCKS_MAX 20000
@@ -395,6 +396,14 @@ START_TEST(test_exhausted)
 }
 END_TEST
 
+START_TEST(test_samples)
+{
+	start();
+	check_samples(&arena);
+	check_big_samples();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -402,6 +411,7 @@ main(void)
 	TCase *tc = plain_tcase(suite, "backend", 120);
 
 	unit_begin("test_backend");
+	tcase_add_test(tc, test_samples);
 	tcase_add_test(tc, test_random);
 	tcase_add_loop_test(tc, test_each_class, 1, CLASS_END);
 	tcase_add_test(tc, test_other_arena);

@@ -8,6 +8,7 @@
 #include "backends/pagemap.h"
 #include "backends/pages.h"
 #include "base/config.h"
+#include "tests/unit/samples_unit.h"
 #include "tests/unit/unit.h"
 
 #define BLOCKS_MAX 20000
@@ -540,6 +541,14 @@ START_TEST(test_thread_exit)
 }
 END_TEST
 
+START_TEST(test_samples)
+{
+	start();
+	check_samples(&arena);
+	check_big_samples();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -547,6 +556,7 @@ main(void)
 	TCase *tc = plain_tcase(suite, "backend_jemalloc", 120);
 
 	unit_begin("test_backend_jemalloc");
+	tcase_add_test(tc, test_samples);
 	tcase_add_test(tc, test_sizes);
 	tcase_add_test(tc, test_aligned_sizes);
 	tcase_add_test(tc, test_random);

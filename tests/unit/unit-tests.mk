@@ -47,7 +47,7 @@ test_pagemap_CPPFLAGS = $(unit_cppflags)
 test_pagemap_CFLAGS = $(unit_cflags)
 test_pagemap_LDADD = $(unit_ldadd)
 
-test_backend_SOURCES = tests/unit/test_backend.c $(unit_headers)
+test_backend_SOURCES = tests/unit/test_backend.c tests/unit/samples_unit.h $(unit_headers)
 test_backend_CPPFLAGS = $(unit_cppflags)
 test_backend_CFLAGS = $(unit_cflags)
 test_backend_LDADD = $(unit_ldadd)
@@ -70,7 +70,7 @@ test_emergency_LDADD = $(unit_ldadd)
 if BUILD_JEMALLOC
 check_PROGRAMS += test_backend_jemalloc
 TESTS += test_backend_jemalloc
-test_backend_jemalloc_SOURCES = tests/unit/test_backend_jemalloc.c $(unit_headers)
+test_backend_jemalloc_SOURCES = tests/unit/test_backend_jemalloc.c tests/unit/samples_unit.h $(unit_headers)
 test_backend_jemalloc_CPPFLAGS = $(unit_cppflags) $(jemalloc_cppflags)
 test_backend_jemalloc_CFLAGS = $(unit_cflags)
 test_backend_jemalloc_LDADD = libtesting_jemalloc.la $(CHECK_LIBS) -lpthread
