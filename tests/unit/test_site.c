@@ -4,6 +4,7 @@
 #include "frontends/site.h"
 
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <link.h>
 #include <sys/mman.h>
 
@@ -261,7 +262,8 @@ START_TEST(test_modules)
 	ck_assert_uint_eq(m.start, again.start);
 	ck_assert_uint_eq(m.bias, again.bias);
 	ck_assert(m.code);
-	ck_assert(module_of((uintptr_t)printf, &m));
+	/* Of a function that no sanitizer has one of its own for. */
+	ck_assert(module_of((uintptr_t)gnu_get_libc_version, &m));
 	ck_assert_msg(strstr(m.path, "libc") != NULL || strcmp(m.path, self) == 0, "%s", m.path);
 	ck_assert(!module_of(0, &m));
 	ck_assert(!module_of(UINTPTR_MAX, &m));
