@@ -32,14 +32,6 @@ no_memory(void)
 	return NULL;
 }
 
-/* The end of a slow path: p, or why there is none. */
-HAK_INLINE void *
-granted(void *p)
-{
-	profile_tick();
-	return HAK_LIKELY(p != NULL) ? p : no_memory();
-}
-
 void *
 api_malloc_at(size_t size, uintptr_t site)
 {
@@ -48,7 +40,7 @@ api_malloc_at(size_t size, uintptr_t site)
 	if (HAK_LIKELY(p != NULL))
 		return p;
 	p = frontend_alloc_slow(size, 1, site, NULL);
-	return granted(p);
+	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
 
 /* Functions that are tail-called have the program's return address and frame pointer. */
@@ -66,10 +58,10 @@ malloc_from_frame(size_t size)
 static HAK_NOINLINE void *
 malloc_slow(size_t size)
 {
-	if (site_wants_frame())
+	if (site_wants_attention())
 		return malloc_from_frame(size);
 	void *p = frontend_alloc_slow(size, 1, HAK_SITE(), NULL);
-	return granted(p);
+	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
 
 HAK_INLINE void *
@@ -102,8 +94,9 @@ calloc_at(size_t bytes, uintptr_t site)
 	bool zeroed;
 	void *p = frontend_alloc_slow(bytes, 1, site, &zeroed);
 
-	p = granted(p);
-	return zeroed || !p ? p : memset(p, 0, bytes);
+	if (HAK_UNLIKELY(!p))
+		return no_memory();
+	return zeroed ? p : memset(p, 0, bytes);
 }
 
 static HAK_COLD void *
@@ -119,7 +112,7 @@ calloc_from_frame(size_t bytes)
 static HAK_NOINLINE void *
 calloc_slow(size_t bytes)
 {
-	if (site_wants_frame())
+	if (site_wants_attention())
 		return calloc_from_frame(bytes);
 	return calloc_at(bytes, HAK_SITE());
 }
@@ -161,7 +154,7 @@ api_aligned_at(size_t align, size_t size, uintptr_t site)
 			return hit;
 	}
 	void *p = frontend_alloc_slow(size, align, site, NULL);
-	return granted(p);
+	return HAK_LIKELY(p != NULL) ? p : no_memory();
 }
 
 static HAK_COLD void *
@@ -177,7 +170,7 @@ aligned_from_frame(size_t align, size_t size)
 HAK_INLINE void *
 aligned_here(size_t align, size_t size)
 {
-	if (site_wants_frame())
+	if (site_wants_attention())
 		return aligned_from_frame(align, size);
 	return api_aligned_at(align, size, HAK_SITE());
 }
@@ -219,7 +212,7 @@ hak_posix_memalign(void **out, size_t alignment, size_t size)
 {
 	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0 || alignment > MAX_ALIGN)
 		return EINVAL;
-	if (site_wants_frame())
+	if (site_wants_attention())
 		return posix_memalign_from_frame(out, alignment, size);
 	return posix_memalign_at(out, alignment, size, HAK_SITE());
 }
@@ -326,7 +319,7 @@ move_from_frame(void *p, size_t size, size_t usable)
 static HAK_NOINLINE void *
 realloc_move(void *p, size_t size, size_t usable)
 {
-	if (site_wants_frame())
+	if (site_wants_attention())
 		return move_from_frame(p, size, usable);
 	return move_at(p, size, usable, HAK_SITE());
 }

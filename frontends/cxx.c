@@ -78,9 +78,21 @@ new_from_frame(size_t size, size_t align)
 
 /* Tail-called. */
 static HAK_NOINLINE void *
-new_slow(size_t size, size_t align)
+new_slow(size_t size)
 {
-	if (site_wants_frame())
+	if (site_wants_attention())
+		return new_from_frame(size, 1);
+	uintptr_t site = HAK_SITE();
+	void *p = api_aligned_at(1, size, site);
+
+	return HAK_LIKELY(p != NULL) ? p : retry(size, 1, site);
+}
+
+/* Tail-called. */
+static HAK_NOINLINE void *
+new_aligned_slow(size_t size, size_t align)
+{
+	if (site_wants_attention())
 		return new_from_frame(size, align);
 	uintptr_t site = HAK_SITE();
 	void *p = try_aligned(size, align, site);
@@ -116,7 +128,7 @@ nothrow_from_frame(size_t size, size_t align, const void *tag, const char *name)
 static HAK_NOINLINE void *
 nothrow_slow(size_t size, size_t align, const void *tag, const char *name)
 {
-	if (site_wants_frame())
+	if (site_wants_attention())
 		return nothrow_from_frame(size, align, tag, name);
 	void *p = try_aligned(size, align, HAK_SITE());
 
@@ -130,7 +142,7 @@ nothrow_slow(size_t size, size_t align, const void *tag, const char *name)
 		void *p = frontend_try_alloc(size);                                                \
 		if (HAK_LIKELY(p != NULL))                                                         \
 			return p;                                                                  \
-		return new_slow(size, 1);                                                          \
+		return new_slow(size);                                                             \
 	}
 
 #define NEW_NOTHROW(name)                                                                          \
@@ -147,7 +159,7 @@ nothrow_slow(size_t size, size_t align, const void *tag, const char *name)
 	HAK_EXPORT void *name(size_t size, size_t align);                                          \
 	HAK_EXPORT void *name(size_t size, size_t align)                                           \
 	{                                                                                          \
-		return new_slow(size, align);                                                      \
+		return new_aligned_slow(size, align);                                              \
 	}
 
 #define NEW_ALIGNED_NOTHROW(name)                                                                  \

@@ -19,6 +19,7 @@
 #include "base/writer.h"
 #include "frontends/frontend.h"
 #include "frontends/modules.h"
+#include "frontends/site.h"
 #include "hakmem/hakmem.h"
 
 #define STANDARD_FILE "hakmem-profile.%p.%n.json"
@@ -26,8 +27,6 @@
 /* Modules beyond these are not known; nor are the sites in them. */
 #define PLACES_MOST 4096
 #define VERSION 1
-
-_Atomic bool hak_profile_requested;
 
 /* Set when the library is loaded. */
 static struct {
@@ -411,6 +410,13 @@ hak_profile_dump(const char *path)
 
 /* --- at exit, and by signal ------------------------------------------------------------------ */
 
+/* Relaxed, here and below: no data goes with the flag. */
+static void
+request(void)
+{
+	atomic_fetch_or_explicit(&hak_site_attention, SITE_ASKED, memory_order_relaxed);
+}
+
 static void
 dump_by_itself(const char *reason)
 {
@@ -419,7 +425,7 @@ dump_by_itself(const char *reason)
 	if (begun.own_files && !dump(NULL, reason)) {
 		if (errno == EBUSY)
 			/* The next slow path tries again. */
-			RELAXED_SET(hak_profile_requested, true);
+			request();
 		else
 			log_line("the profile cannot be written (errno %u); see "
 				 "HAKMEM_PROFILE_FILE",
@@ -431,8 +437,11 @@ dump_by_itself(const char *reason)
 void
 profile_file_requested(void)
 {
-	/* Relaxed: one thread does it, and no data goes with the flag. */
-	if (atomic_exchange_explicit(&hak_profile_requested, false, memory_order_relaxed))
+	unsigned before = atomic_fetch_and_explicit(
+		&hak_site_attention, ~(unsigned)SITE_ASKED, memory_order_relaxed);
+
+	/* One thread does it. */
+	if (before & SITE_ASKED)
 		dump_by_itself("signal");
 }
 
@@ -447,7 +456,7 @@ static void
 on_signal(int number)
 {
 	(void)number;
-	RELAXED_SET(hak_profile_requested, true);
+	request();
 }
 
 /* A handler that returns from a fault meets it again. */

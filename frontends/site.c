@@ -5,6 +5,7 @@
 #include "arenas/sites.h"
 #include "backends/os.h"
 #include "base/config.h"
+#include "frontends/profile_file.h"
 
 /* A frame pointer is aligned so, and a frame is not larger than this. */
 #define FRAME_ALIGN (2 * sizeof(void *))
@@ -30,13 +31,14 @@ static HAK_TLS struct {
 	uintptr_t address, site;
 } call;
 
-_Atomic bool hak_site_wants_frame;
+_Atomic unsigned hak_site_attention;
 
 void
 site_init(void)
 {
-	RELAXED_SET(hak_site_wants_frame,
-		CONFIG(site) != SITE_RETURN || (CONFIG(profile) && CONFIG(profile_depth) > 1));
+	bool frames = CONFIG(site) != SITE_RETURN || (CONFIG(profile) && CONFIG(profile_depth) > 1);
+
+	RELAXED_SET(hak_site_attention, frames ? SITE_FRAMES : 0);
 }
 
 static bool
@@ -98,6 +100,8 @@ void
 site_end(void)
 {
 	call.frame = NULL;
+	if (RELAXED(hak_site_attention) & SITE_ASKED)
+		profile_file_requested();
 }
 
 unsigned

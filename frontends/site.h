@@ -9,14 +9,18 @@
  * kernel.
  *
  * An entry point's slow path that is to know its frame notes the call for as long as it runs
- * (SITE_BEGIN, site_end), for this thread; site_walk goes on from there, if a sample is taken. */
+ * (SITE_BEGIN, site_end), for this thread; site_walk goes on from there, if a sample is taken. One
+ * load tells it to do so. It also tells that a signal has asked for a profile, which is then
+ * written when the call has ended. */
 #ifndef HAK_FRONTENDS_SITE_H
 #define HAK_FRONTENDS_SITE_H
 
 #include "base/compiler.h"
 
-/* True where frames are asked for, by HAKMEM_SITE or by the profile. Set under the startup lock. */
-extern _Atomic bool hak_site_wants_frame HAK_HIDDEN;
+/* Frames are wanted, by HAKMEM_SITE or by the profile: set under the startup lock. A profile has
+ * been asked for: set by a signal's handler. */
+enum { SITE_FRAMES = 1, SITE_ASKED = 2 };
+extern _Atomic unsigned hak_site_attention HAK_HIDDEN;
 
 void site_init(void);
 
@@ -28,7 +32,8 @@ uintptr_t site_with_caller(uintptr_t address, const void *frame) HAK_HIDDEN HAK_
 /* Notes the call for site_walk; the site, mixed with its caller where `mixes` and HAKMEM_SITE asks
  * for it. */
 uintptr_t site_begin(uintptr_t address, const void *frame, bool mixes) HAK_HIDDEN HAK_COLD;
-/* The call has ended. */
+/* The call has ended: not between frontend_enter and frontend_leave. Writes a profile that was
+ * asked for. Preserves errno. */
 void site_end(void) HAK_HIDDEN;
 
 /* The return addresses that led to the allocation from this site, innermost first, at most `most`
@@ -38,9 +43,9 @@ unsigned site_walk(uintptr_t site, uintptr_t *frames, unsigned most);
 
 /* Off the fast path only. */
 HAK_INLINE bool
-site_wants_frame(void)
+site_wants_attention(void)
 {
-	return HAK_UNLIKELY(RELAXED(hak_site_wants_frame));
+	return HAK_UNLIKELY(RELAXED(hak_site_attention) != 0);
 }
 
 /* The site of the program's call, in a function to which only tail calls lead from the entry point.

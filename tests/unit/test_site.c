@@ -97,7 +97,7 @@ set_depth(size_t depth)
 	CONFIG_SET(profile, 1);
 	CONFIG_SET(profile_depth, depth);
 	site_init();
-	ck_assert(site_wants_frame() == (depth > 1));
+	ck_assert(site_wants_attention() == (depth > 1));
 }
 
 /* A chain of n frames in our stack, `step` bytes apart, the last leading nowhere; the first is the
