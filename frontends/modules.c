@@ -10,6 +10,7 @@
 
 #define MAPS "/proc/self/maps"
 /* START-END PERMISSIONS OFFSET DEVICE INODE, and then the path. */
+#define INODE_WORD 4
 #define WORDS_BEFORE_PATH 5
 /* More program headers, or notes, than any file has. */
 #define MOST_HEADERS 128
@@ -17,6 +18,7 @@
 
 struct mapping {
 	uintptr_t start, end, offset;
+	uint64_t inode;
 	bool code;
 	const char *path; /* "": no file's */
 };
@@ -39,6 +41,16 @@ take_hex(const char **text)
 	}
 }
 
+static uint64_t
+take_decimal(const char *text)
+{
+	uint64_t value = 0;
+
+	for (; *text >= '0' && *text <= '9'; text++)
+		value = value * 10 + (uint64_t)(*text - '0');
+	return value;
+}
+
 static const char *
 next_word(const char *text)
 {
@@ -59,8 +71,11 @@ parse(const char *line)
 	m.code = strcspn(text, "x ") < strcspn(text, " ");
 	text = next_word(text);
 	m.offset = take_hex(&text);
-	for (int i = 3; i <= WORDS_BEFORE_PATH; i++)
+	for (int i = 3; i <= WORDS_BEFORE_PATH; i++) {
 		text = next_word(text);
+		if (i == INODE_WORD)
+			m.inode = take_decimal(text);
+	}
 	/* One in brackets ("[heap]") is none. */
 	m.path = text[0] == '[' ? "" : text;
 	return m;
@@ -158,12 +173,15 @@ begin(struct module *out, const struct mapping *first)
 	out->start = first->start;
 	out->end = first->end;
 	out->code = first->code;
+	out->inode = first->inode;
 	out->id_bytes = 0;
 	out->bias = first->start - first->offset;
 	n = n < MODULE_PATH ? n : MODULE_PATH - 1;
 	memcpy(out->path, first->path, n);
 	out->path[n] = '\0';
-	return first->offset == 0 ? read_headers(out, first->start) : UINTPTR_MAX;
+	uintptr_t end = first->offset == 0 ? read_headers(out, first->start) : UINTPTR_MAX;
+	out->elf = end != UINTPTR_MAX;
+	return end;
 }
 
 bool
@@ -194,15 +212,80 @@ modules_next(struct modules *m, struct module *out)
 }
 
 bool
-module_of(uintptr_t address, struct module *out)
+module_find(uintptr_t address, struct module *out, bool *readable)
 {
 	struct modules m;
 	bool found = false;
 
+	*readable = false;
 	if (!modules_open(&m))
 		return false;
-	while (!found && modules_next(&m, out))
+	while (!found && modules_next(&m, out)) {
 		found = address >= out->start && address < out->end;
+		*readable = true;
+	}
 	modules_close(&m);
 	return found;
+}
+
+bool
+module_of(uintptr_t address, struct module *out)
+{
+	bool readable;
+
+	return module_find(address, out, &readable);
+}
+
+const char *
+module_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* --- the id of a site ------------------------------------------------------------------------ */
+
+unsigned
+module_identity(const struct module *m, uint8_t out[MODULE_BUILD_ID])
+{
+	const char *name = module_base_name(m->path);
+	size_t n = m->id_bytes ? m->id_bytes : strlen(name);
+
+	n = n < MODULE_BUILD_ID ? n : MODULE_BUILD_ID;
+	memcpy(out, m->id_bytes ? (const void *)m->build_id : name, n);
+	return (unsigned)n;
+}
+
+/* Up to eight bytes as a number, the first the lowest. */
+static uint64_t
+word_of(const uint8_t *bytes, size_t n)
+{
+	uint64_t word = 0;
+
+	for (size_t i = 0; i < n && i < sizeof(word); i++)
+		word |= (uint64_t)bytes[i] << (8 * i);
+	return word;
+}
+
+uint64_t
+site_id_add(uint64_t so_far, const void *identity, size_t bytes, uint64_t offset)
+{
+	uint64_t id = mix64(so_far + 1);
+
+	for (size_t at = 0; at < bytes; at += sizeof(uint64_t))
+		id = mix64(id ^ word_of((const uint8_t *)identity + at, bytes - at));
+	id = mix64(id ^ bytes);
+	return mix64(id ^ offset);
+}
+
+uint64_t
+module_site_id(uint64_t so_far, const struct module *m, uintptr_t address)
+{
+	uint8_t identity[MODULE_BUILD_ID];
+
+	if (!m)
+		return site_id_add(so_far, NULL, 0, address);
+	unsigned n = module_identity(m, identity);
+	return site_id_add(so_far, identity, n, address - m->bias);
 }

@@ -39,7 +39,8 @@ static struct {
 /* What addresses are translated by; by rising address. */
 struct place {
 	uintptr_t start, end, bias;
-	uint64_t key; /* of the build */
+	unsigned bytes; /* of the identity */
+	uint8_t identity[MODULE_BUILD_ID];
 };
 
 struct dump {
@@ -140,19 +141,6 @@ name_part(struct dump *d)
 
 /* --- modules --------------------------------------------------------------------------------- */
 
-/* Stands for the build: its id, or where it has none its path. */
-static uint64_t
-build_key(const struct module *m)
-{
-	uint64_t key = m->id_bytes;
-	size_t n = m->id_bytes ? m->id_bytes : strlen(m->path);
-	const uint8_t *bytes = m->id_bytes ? m->build_id : (const uint8_t *)m->path;
-
-	for (size_t i = 0; i < n; i++)
-		key = mix64(key ^ bytes[i]);
-	return key;
-}
-
 static void
 write_module(struct dump *d)
 {
@@ -184,8 +172,9 @@ write_modules(struct dump *d)
 			if (!m->code)
 				continue;
 			write_module(d);
-			d->places[d->nplaces++] =
-				(struct place){m->start, m->end, m->bias, build_key(m)};
+			struct place *place = &d->places[d->nplaces++];
+			*place = (struct place){m->start, m->end, m->bias, 0, {0}};
+			place->bytes = module_identity(m, place->identity);
 		}
 		modules_close(&d->walk);
 	}
@@ -214,12 +203,13 @@ place_of(const struct dump *d, uintptr_t address)
 static uint64_t
 site_id(const struct dump *d, const struct profile_site *s)
 {
-	uint64_t id = s->nframes;
+	uint64_t id = 0;
 
 	for (unsigned i = 0; i < s->nframes; i++) {
 		int place = place_of(d, s->frames[i]);
-		uint64_t key = place < 0 ? 0 : d->places[place].key - d->places[place].bias;
-		id = mix64(id ^ mix64(key + s->frames[i]));
+		const struct place *in = place < 0 ? NULL : &d->places[place];
+		id = in ? site_id_add(id, in->identity, in->bytes, s->frames[i] - in->bias)
+			: site_id_add(id, NULL, 0, s->frames[i]);
 	}
 	return id;
 }
