@@ -3,6 +3,7 @@
 #include "arenas/arena.h"
 
 #include "arenas/internal.h"
+#include "arenas/rules.h"
 #include "arenas/select.h"
 #include "arenas/sites.h"
 #include "backends/emergency.h"
@@ -72,6 +73,8 @@ arena_init(void)
 	for (unsigned n = fixed ? arena_limit() : 1; n > 1 && !arenas_activate(n);)
 		n /= 2;
 	sites_init();
+	if (CONFIG_PATH(rules))
+		rules_load(CONFIG_PATH(rules));
 }
 
 void
@@ -163,22 +166,34 @@ arena_lock(struct arena *a)
 	return try_arena(a) || wait_arena(a);
 }
 
-/* The site's arena, created if it is the first; NULL when memory is exhausted. */
+/* The index of the arena for the site's blocks of the class. */
+static unsigned
+index_of_site(uintptr_t site, unsigned cls, unsigned active)
+{
+	int ruled = rules_any() ? rules_arena(site, sizeclass_size(cls)) : -1;
+
+	if (ruled >= 0)
+		return (unsigned)ruled;
+	return active == 1 ? 0 : select_arena(site, active);
+}
+
+/* The site's arena, created if it is the first or a rule's; NULL when memory is exhausted. */
 static struct arena *
-arena_of_site(uintptr_t site)
+arena_of_site(uintptr_t site, unsigned cls)
 {
 	/* Acquire pairs with the release in arenas_activate. */
 	unsigned active = atomic_load_explicit(&hak_arenas.active, memory_order_acquire);
-	struct arena *a = arena_at(active == 1 ? 0 : select_arena(site, active));
+	unsigned index = index_of_site(site, cls, active);
+	struct arena *a = arena_at(index);
 
 	sites_count(site);
 	if (HAK_LIKELY(a != NULL))
 		return a;
 	if (!lock_acquire(&growth_lock))
 		return NULL;
-	a = arena_at(0);
+	a = arena_at(index);
 	if (!a)
-		a = arena_create(0);
+		a = arena_create(index);
 	lock_release(&growth_lock);
 	return a;
 }
@@ -310,7 +325,7 @@ map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct b
 struct magazine
 arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 {
-	struct arena *a = arena_of_site(site);
+	struct arena *a = arena_of_site(site, cls);
 	const struct demand d = {a, cls, want, most, os_now_ms()};
 	struct magazine m = {NULL, 0};
 	struct batch b;
@@ -372,7 +387,7 @@ take_from_depot(struct arena *a, unsigned cls)
 void *
 arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 {
-	struct arena *a = arena_of_site(site);
+	struct arena *a = arena_of_site(site, cls);
 	bool wanted = *zeroed;
 
 	*zeroed = false;

@@ -18,6 +18,7 @@
  * | backend_is_sampled | owns block   | nothing             | false: no sample, or no block      |
  * | backend_owner      | owns block   | nothing             | BACKEND_NO_ARENA: no arena's block |
  * | backend_big_alloc  | nothing      | Big and pages locks | NULL: exhausted, or a fork         |
+ * | backend_big_mark   | owns block   | nothing             | cannot fail                        |
  * | backend_big_free   | owns block   | Big and pages locks | false: a fork; try again later     |
  * | backend_big_resize | owns block   | pages lock          | NULL: the block is as it was       |
  * | backend_bin        | owns block   | nothing             | 0: no front-end bin for it         |
@@ -66,6 +67,10 @@ struct backend_totals {
 	size_t big_cached; /* held by BigCache */
 };
 
+/* What becomes of a Big block's memory when it is freed: what its size says; never or always kept
+ * in BigCache; kept there for long; given back at once. A hint to the back-end. */
+enum backend_fate { FATE_USUAL, FATE_UNCACHED, FATE_CACHED, FATE_KEPT, FATE_PURGED };
+
 enum tier { TIER_TINY, TIER_MID, TIER_LARGE, TIER_BIG, TIERS };
 
 /* Bytes of blocks by tier. */
@@ -113,6 +118,8 @@ uint16_t backend_owner(const void *p, unsigned *cls);
 /* A run of its own, for sizes above LARGE_MAX and alignments that no class has; *zeroed as above.
  */
 void *backend_big_alloc(size_t size, size_t align, bool *zeroed);
+/* A block of backend_big_alloc has FATE_USUAL until this is called. */
+void backend_big_mark(void *p, enum backend_fate fate);
 bool backend_big_free(void *p);
 /* The Big block resized in place or its pages moved; contents kept up to the smaller size. */
 void *backend_big_resize(void *p, size_t size);

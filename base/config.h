@@ -73,7 +73,9 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 		"The name of the profiles that are written at exit, on a signal and where "        \
 		"the program names none. %p stands for the process, %n for a running "             \
 		"number from 0, %% for a %. A relative path starts from the directory in "         \
-		"which the program began. Without it hakmem-profile.%p.%n.json.")
+		"which the program began. Without it hakmem-profile.%p.%n.json.")                  \
+	X(rules, "The file of Site Rules: what becomes of the memory that a place in the program " \
+		 "asks for. docs/rules.md describes it.")
 
 struct config {
 #define X(field, standard, least, most, unit, doc) _Atomic size_t field;

@@ -19,6 +19,7 @@
 /* Name and what it protects, in the order in which they are taken. */
 #define LOCK_RANKS(X)                                                                              \
 	X(RANK_STARTUP, "the heap's first initialisation")                                         \
+	X(RANK_RULES, "resolving a call site for Site Rules")                                      \
 	X(RANK_CACHES, "the list of thread caches")                                                \
 	X(RANK_PROFILE, "sampled blocks and their sites")                                          \
 	X(RANK_GROWTH, "the number of arenas")                                                     \

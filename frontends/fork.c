@@ -16,6 +16,7 @@
 #include "base/inject.h"
 #include "base/lock.h"
 #include "frontends/frontend.h"
+#include "frontends/resolve.h"
 #include "frontends/slow.h"
 
 static bool entered;
@@ -26,6 +27,7 @@ prepare(void)
 	slow_startup();
 	bool now_entered = frontend_enter();
 	arena_flush_deferred();
+	resolve_fork_prepare();
 	frontend_fork_prepare();
 	profile_fork_prepare();
 	arena_fork_prepare();
@@ -44,6 +46,7 @@ parent(void)
 	arena_fork_parent();
 	profile_fork_parent();
 	frontend_fork_parent();
+	resolve_fork_parent();
 	arena_flush_deferred();
 	if (leave)
 		frontend_leave();
@@ -58,6 +61,7 @@ child(void)
 	arena_fork_child();
 	profile_fork_child();
 	frontend_fork_child();
+	resolve_fork_child();
 	if (entered)
 		frontend_leave();
 }

@@ -6,6 +6,7 @@
 #include "backends/os.h"
 #include "base/config.h"
 #include "frontends/profile_file.h"
+#include "frontends/resolve.h"
 
 /* A frame pointer is aligned so, and a frame is not larger than this. */
 #define FRAME_ALIGN (2 * sizeof(void *))
@@ -76,8 +77,10 @@ site_with_caller(uintptr_t address, const void *frame)
 
 	if (!next_frame(&w, (uintptr_t)frame, *(const uintptr_t *)frame, &caller))
 		return address;
-	uintptr_t site = (uintptr_t)mix64(address ^ mix64(caller.returns_to));
+	uintptr_t site = (uintptr_t)mix64(address ^ mix64(caller.returns_to)) | SITE_MIXED;
 	sites_describe(site, address, caller.returns_to);
+	if (rules_any())
+		resolve_frames(site, (const uintptr_t[]){address, caller.returns_to}, 2);
 	return site;
 }
 

@@ -14,6 +14,7 @@
 #include "base/lock.h"
 #include "frontends/counts.h"
 #include "frontends/frontend.h"
+#include "frontends/resolve.h"
 #include "frontends/site.h"
 
 static struct lock startup_lock = LOCK_INITIALIZER(RANK_STARTUP);
@@ -149,6 +150,15 @@ slow_unsample_big(void *p)
 
 /* --- large blocks and single ones ------------------------------------------------------------ */
 
+/* What a rule says of the block's end, and the profile. */
+static void
+note_big(void *p, uintptr_t site)
+{
+	if (rules_any())
+		backend_big_mark(p, rules_fate(site, backend_usable(p)));
+	slow_sample_big(p, site);
+}
+
 /* `wanted`: zeroes would be welcome. */
 static void *
 try_large(size_t size, size_t align, uintptr_t site, bool wanted, bool *zeroed)
@@ -165,7 +175,7 @@ try_large(size_t size, size_t align, uintptr_t site, bool wanted, bool *zeroed)
 		return arena_take(cls, site, zeroed);
 	void *p = backend_big_alloc(size, align, zeroed);
 	if (p)
-		slow_sample_big(p, site);
+		note_big(p, site);
 	return p;
 }
 
@@ -179,6 +189,7 @@ slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *asked)
 	*zeroed = false;
 	if (size > PTRDIFF_MAX)
 		return NULL;
+	resolve_if_ruled(site);
 	p = try_large(size, align, site, asked != NULL, zeroed);
 	if (HAK_LIKELY(p != NULL))
 		return p;
@@ -195,8 +206,9 @@ void *
 slow_alloc_one(unsigned cls, uintptr_t site)
 {
 	bool zeroed = false;
-	void *p = arena_take(cls, site, &zeroed);
 
+	resolve_if_ruled(site);
+	void *p = arena_take(cls, site, &zeroed);
 	if (HAK_LIKELY(p != NULL))
 		return p;
 	if (slow_reclaim()) {
@@ -218,9 +230,9 @@ slow_alloc_counted(unsigned cls, uintptr_t site)
 struct magazine
 slow_refill(unsigned cls, uintptr_t site, uint32_t n, void **instead)
 {
-	struct magazine m = arena_refill(cls, site, n, n);
-
 	*instead = NULL;
+	resolve_if_ruled(site);
+	struct magazine m = arena_refill(cls, site, n, n);
 	if (HAK_LIKELY(m.head != NULL))
 		return m;
 	bool tried = slow_reclaim();

@@ -52,15 +52,25 @@ cache_take(size_t npages)
 	return s;
 }
 
-/* Takes the run that has been cached longest out; lock held. */
+/* True where run a is to leave the cache before b: a kept one stays longer, else the younger. */
+static bool
+leaves_first(const struct slab *a, const struct slab *b)
+{
+	bool kept = a->state == FATE_KEPT;
+
+	if (kept != (b->state == FATE_KEPT))
+		return !kept;
+	return (int32_t)(a->since_ms - b->since_ms) < 0;
+}
+
+/* Takes a run out of the cache, the one that has been there longest; lock held. */
 static struct slab *
 cache_evict(void)
 {
 	int oldest = -1;
 
 	for (int i = 0; i < CACHE_SLOTS; i++)
-		if (big.slots[i] && (oldest < 0 || (int32_t)(big.slots[i]->since_ms -
-							     big.slots[oldest]->since_ms) < 0))
+		if (big.slots[i] && (oldest < 0 || leaves_first(big.slots[i], big.slots[oldest])))
 			oldest = i;
 	if (oldest < 0)
 		return NULL;
@@ -105,7 +115,8 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 	struct slab *s = NULL;
 
 	*zeroed = false;
-	if (align_pages == 1 && npages * PAGE_BYTES <= CONFIG(giveback)) {
+	/* Relaxed: what is put in meanwhile is found next time. */
+	if (align_pages == 1 && npages * PAGE_BYTES <= RELAXED(big.cached)) {
 		if (!lock_acquire(&big.lock))
 			return NULL;
 		s = cache_take(npages);
@@ -120,9 +131,26 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 	slab_set_kind(s, SLAB_BIG);
 	s->cls = 0;
 	s->sampled = false;
+	s->state = FATE_USUAL;
 	count(&big.live, bytes_of(s));
 	count(&big.count, 1);
 	return s->base;
+}
+
+/* True where the freed block goes to the cache, if there is room. */
+static bool
+wants_cache(const struct slab *s)
+{
+	switch ((enum backend_fate)s->state) {
+	case FATE_UNCACHED:
+	case FATE_PURGED:
+		return false;
+	case FATE_CACHED:
+	case FATE_KEPT:
+		return true;
+	default:
+		return bytes_of(s) <= CONFIG(giveback);
+	}
 }
 
 bool
@@ -132,8 +160,9 @@ big_free(struct slab *s)
 	struct slab *evicted;
 	bool put = false;
 
-	if (bytes > CONFIG(giveback)) {
-		if (!pages_free(s, pages_purge_run(s)))
+	if (!wants_cache(s)) {
+		bool purge = s->state == FATE_PURGED || bytes > CONFIG(giveback);
+		if (!pages_free(s, purge && pages_purge_run(s)))
 			return false;
 	} else {
 		if (!lock_acquire(&big.lock))
@@ -172,6 +201,7 @@ big_move(struct slab *s, size_t npages)
 	slab_set_kind(to, SLAB_BIG);
 	to->cls = 0;
 	to->sampled = false;
+	to->state = s->state;
 	count(&big.live, bytes_of(to) - bytes_of(s));
 	slab_set_kind(s, SLAB_NONE);
 	if (!pages_free(s, true))
@@ -198,13 +228,14 @@ big_resize(struct slab *s, size_t size)
 }
 
 void
-big_age(uint32_t now_ms, uint32_t cold_ms)
+big_age(uint32_t now_ms, uint32_t cold_ms, uint32_t keep_ms)
 {
 	for (int i = 0; i < CACHE_SLOTS; i++) {
 		if (!lock_acquire(&big.lock))
 			return;
 		struct slab *s = big.slots[i];
-		if (s && idle_for(now_ms, s->since_ms, cold_ms)) {
+		uint32_t least_ms = s && s->state == FATE_KEPT ? keep_ms : cold_ms;
+		if (s && idle_for(now_ms, s->since_ms, least_ms)) {
 			big.slots[i] = NULL;
 			count(&big.cached, (size_t)0 - bytes_of(s));
 			slab_set_kind(s, SLAB_NONE);

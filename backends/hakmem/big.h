@@ -7,7 +7,11 @@
 #ifndef HAK_BACKENDS_HAKMEM_BIG_H
 #define HAK_BACKENDS_HAKMEM_BIG_H
 
+#include "backends/backend.h"
 #include "backends/pagemap.h"
+
+/* How long kept runs stay. */
+#define BIG_KEEP_MS 3600000
 
 struct big_totals {
 	size_t live;   /* bytes */
@@ -22,8 +26,9 @@ void *big_alloc(size_t size, size_t align, bool *zeroed);
 bool big_free(struct slab *s);
 /* Resizes in place, or by moving pages; NULL when neither can be and the block is as it was. */
 void *big_resize(struct slab *s, size_t size);
-/* Lets go of runs that have been cached for cold_ms; their pages are given back at once. */
-void big_age(uint32_t now_ms, uint32_t cold_ms);
+/* Lets go of runs that have been cached for cold_ms, and kept ones (FATE_KEPT) that have been so
+ * for keep_ms; their pages are given back at once. */
+void big_age(uint32_t now_ms, uint32_t cold_ms, uint32_t keep_ms);
 /* A snapshot; any thread. */
 struct big_totals big_totals(void);
 

@@ -160,6 +160,12 @@ backend_big_alloc(size_t size, size_t align, bool *zeroed)
 	return big_alloc(size, align, zeroed);
 }
 
+void
+backend_big_mark(void *p, enum backend_fate fate)
+{
+	pagemap_slab(p)->state = (uint16_t)fate;
+}
+
 bool
 backend_big_free(void *p)
 {
@@ -206,14 +212,14 @@ backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
 size_t
 backend_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 {
-	big_age(now_ms, cold_ms);
+	big_age(now_ms, cold_ms, BIG_KEEP_MS);
 	return pages_age(now_ms, warm_ms, cold_ms, keep);
 }
 
 void
 backend_reclaim(void)
 {
-	big_age(os_now_ms(), 0);
+	big_age(os_now_ms(), 0, 0);
 	pages_reclaim();
 }
 

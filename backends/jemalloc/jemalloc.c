@@ -321,6 +321,14 @@ backend_big_alloc(size_t size, size_t align, bool *zeroed)
 	return p;
 }
 
+void
+backend_big_mark(void *p, enum backend_fate fate)
+{
+	/* jemalloc has a cache of its own for large blocks. */
+	(void)p;
+	(void)fate;
+}
+
 bool
 backend_big_free(void *p)
 {

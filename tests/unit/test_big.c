@@ -60,7 +60,7 @@ START_TEST(test_hit_and_miss)
 	other = take(4 * MIB + 1);
 	ck_assert(is_cached(p));
 	give(other);
-	big_age(os_now_ms(), 0);
+	big_age(os_now_ms(), 0, 0);
 	p = take(4 * MIB);
 	memset(p, 1, 4 * MIB);
 	give(p);
@@ -169,15 +169,15 @@ START_TEST(test_age)
 	give(old);
 	pagemap_slab(young)->since_ms = now_ms - 50;
 	pagemap_slab(old)->since_ms = now_ms - 100;
-	big_age(now_ms, 101);
+	big_age(now_ms, 101, 0);
 	ck_assert_uint_eq(big_totals().cached, 5 * MIB);
-	big_age(now_ms, 100);
+	big_age(now_ms, 100, 0);
 	ck_assert(is_cached(young) && !is_cached(old));
 	ck_assert_uint_eq(big_totals().cached, 2 * MIB);
 	/* Its pages went back at once. */
 	ck_assert_uint_eq(pages_totals().purged, 3 * MIB);
 	ck_assert_uint_eq(pages_totals().resident, 0);
-	big_age(now_ms, 0);
+	big_age(now_ms, 0, 0);
 	ck_assert_uint_eq(big_totals().cached, 0);
 	old = big_alloc(3 * MIB, 1, &zeroed);
 	if (zeroed)
@@ -366,7 +366,7 @@ START_TEST(test_random)
 
 		step(&blocks[rng_below(&rng, LIVE_MAX)], &rng);
 		if (i % 100 == 50)
-			big_age(os_now_ms(), 0);
+			big_age(os_now_ms(), 0, 0);
 		if (i % 20)
 			continue;
 		for (size_t j = 0; j < LIVE_MAX; j++)
