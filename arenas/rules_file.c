@@ -276,35 +276,56 @@ take_bigcache(struct reading *in, const char *value)
 }
 
 static bool
-take_sample(struct reading *in)
+take_keep(struct reading *in, const char *value)
 {
+	(void)value;
+	return take_fate(in, FATE_KEPT);
+}
+
+static bool
+take_purge(struct reading *in, const char *value)
+{
+	(void)value;
+	return take_fate(in, FATE_PURGED);
+}
+
+static bool
+take_sample(struct reading *in, const char *value)
+{
+	(void)value;
 	in->rule.actions |= RULE_SAMPLE;
 	return true;
 }
+
+static const struct {
+	const char *name;
+	bool with_value;
+	bool (*take)(struct reading *in, const char *value);
+} actions[] = {
+	{"arena", true, take_arena},
+	{"bigcache", true, take_bigcache},
+	{"keep", false, take_keep},
+	{"purge", false, take_purge},
+	{"sample", false, take_sample},
+};
 
 /* One action: what is between two commas. */
 static bool
 take_action(struct reading *in, char *text)
 {
 	const char *word = next_word(&text);
-	bool with_value = word && (strcmp(word, "arena") == 0 || strcmp(word, "bigcache") == 0);
-	const char *value = with_value ? next_word(&text) : NULL;
-	const char *more = next_word(&text);
 
 	if (!word)
 		return refuse(in, "an action is missing (arena, bigcache, keep, purge, sample)");
-	if (more)
-		return refuse(in, "there is no comma before \"%s\"", more);
-	if (strcmp(word, "arena") == 0)
-		return take_arena(in, value);
-	if (strcmp(word, "bigcache") == 0)
-		return take_bigcache(in, value);
-	if (strcmp(word, "keep") == 0)
-		return take_fate(in, FATE_KEPT);
-	if (strcmp(word, "purge") == 0)
-		return take_fate(in, FATE_PURGED);
-	if (strcmp(word, "sample") == 0)
-		return take_sample(in);
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(word, actions[i].name) != 0)
+			continue;
+		const char *value = actions[i].with_value ? next_word(&text) : NULL;
+		const char *more = next_word(&text);
+		if (more)
+			return refuse(in, "there is no comma before \"%s\"", more);
+		return actions[i].take(in, value);
+	}
 	return refuse(in, "\"%s\" is no action (arena, bigcache, keep, purge, sample)", word);
 }
 

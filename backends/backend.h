@@ -26,6 +26,7 @@
  * | backend_arena_age  | arena        | pages lock, the OS  | cannot fail                        |
  * | backend_age        | nothing      | Big and pages locks | a fork: does nothing               |
  * | backend_reclaim    | nothing      | Big and pages locks | a fork: does nothing               |
+ * | backend_bigcache   | nothing      | nothing             | false: there is no such class      |
  * | backend_audit      | arena        | nothing             | aborts                             |
  * | backend_fork_*     | fork handler | Big and pages locks | cannot fail                        |
  */
@@ -65,6 +66,17 @@ struct backend_totals {
 	size_t big;        /* live Big blocks */
 	size_t big_count;  /* a number */
 	size_t big_cached; /* held by BigCache */
+};
+
+/* BigCache by size of block: class i from 2^(20 + i) bytes on, the first also what is smaller, the
+ * last all above. Numbers so far. */
+#define BIGCACHE_CLASSES 16
+struct backend_bigcache {
+	uint64_t hits, misses; /* look-ups; aligned blocks are not looked for */
+	uint64_t puts;         /* freed blocks that went in */
+	uint64_t past;         /* freed blocks that went past it */
+	uint64_t pushed;       /* runs that left for want of room */
+	uint64_t aged;         /* runs that left for their age */
 };
 
 /* What becomes of a Big block's memory when it is freed: what its size says; never or always kept
@@ -135,6 +147,8 @@ size_t backend_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t k
 void backend_reclaim(void);
 /* A snapshot; any thread. */
 struct backend_totals backend_totals(void);
+/* The class's counters; false where the back-end has no such class, or no BigCache. Any thread. */
+bool backend_bigcache(unsigned class, struct backend_bigcache *out);
 /* Bytes of the arena's blocks that its slabs have handed out; arena lock. */
 size_t backend_arena_live(const struct backend_arena *a);
 /* Adds what the arena's slabs hold, tier by tier, to *out; nothing to TIER_BIG. As far as the

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "arenas/arena.h"
+#include "arenas/rules.h"
 #include "arenas/sites.h"
 #include "backends/os.h"
 #include "base/config.h"
@@ -349,6 +350,54 @@ write_arenas(struct writer *w)
 	write_tiers(w, &tiers);
 }
 
+/* Classes without any activity are not listed. */
+static void
+write_bigcache(struct writer *w)
+{
+	struct backend_bigcache c;
+
+	writer_array(w, "bigcache");
+	for (unsigned i = 0; backend_bigcache(i, &c); i++) {
+		if ((c.hits | c.misses | c.puts | c.past) == 0)
+			continue;
+		writer_object(w, NULL);
+		writer_number(w, "from", (uint64_t)1 << (20 + i));
+		writer_number(w, "hits", c.hits);
+		writer_number(w, "misses", c.misses);
+		write_share(w, "hit_rate", c.hits, c.hits + c.misses);
+		writer_number(w, "puts", c.puts);
+		writer_number(w, "past", c.past);
+		writer_number(w, "pushed", c.pushed);
+		writer_number(w, "aged", c.aged);
+		writer_end(w);
+	}
+	writer_end(w);
+}
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+static void
+write_rules(struct writer *w)
+{
+	const struct rules *r = RELAXED(hak_rules);
+
+	writer_object(w, "rules");
+	writer_number(w, "loaded", r ? r->count : 0);
+	writer_number(w, "refused", r ? r->refused : 0);
+	writer_number(w, "sites", r ? RELAXED(r->settled) : 0);
+	writer_number(w, "overflow", r ? RELAXED(r->overflows) : 0);
+	writer_array(w, "list");
+	for (unsigned i = 0; r && i < r->count; i++) {
+		writer_object(w, NULL);
+		writer_number(w, "line", r->rules[i].line);
+		writer_number(w, "sites", RELAXED(r->rules[i].sites));
+		writer_number(w, "acted", RELAXED(r->rules[i].acted));
+		writer_end(w);
+	}
+	writer_end(w);
+	writer_end(w);
+}
+
 /* --- sites ----------------------------------------------------------------------------------- */
 
 /* An address, the file it is in, and where there. */
@@ -463,6 +512,8 @@ report_write(bool json)
 	write_caches(&w);
 	write_classes(&w);
 	write_arenas(&w);
+	write_bigcache(&w);
+	write_rules(&w);
 	write_sites(&w);
 	write_system(&w);
 	write_settings(&w);

@@ -10,6 +10,8 @@
 
 /* Few enough to look at all of them: they fill four cache lines. */
 #define CACHE_SLOTS 32
+/* The logarithm of the smallest block of the first class. */
+#define BIGCACHE_LEAST 20
 /* From here on moving page tables is cheaper than copying. */
 #define MOVE_PAGES ((size_t)1 << 20 >> PAGE_SHIFT)
 
@@ -18,12 +20,25 @@ static struct {
 	struct lock lock;
 	struct slab *slots[CACHE_SLOTS]; /* NULL where empty */
 	_Atomic size_t live, count, cached;
+	/* As struct backend_bigcache has them. */
+	struct class_counts {
+		_Atomic size_t hits, misses, puts, past, pushed, aged;
+	} classes[BIGCACHE_CLASSES];
 } big = {.lock = LOCK_INITIALIZER(RANK_BIG)};
 
 static void
 count(_Atomic size_t *counter, size_t n)
 {
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static struct class_counts *
+counts_of(size_t npages)
+{
+	unsigned log = log2_floor(npages * PAGE_BYTES);
+	unsigned class = log > BIGCACHE_LEAST ? log - BIGCACHE_LEAST : 0;
+
+	return &big.classes[class < BIGCACHE_CLASSES ? class : BIGCACHE_CLASSES - 1];
 }
 
 static size_t
@@ -76,6 +91,7 @@ cache_evict(void)
 		return NULL;
 	struct slab *s = big.slots[oldest];
 	big.slots[oldest] = NULL;
+	count(&counts_of(s->npages)->pushed, 1);
 	count(&big.cached, (size_t)0 - bytes_of(s));
 	slab_set_kind(s, SLAB_NONE);
 	return s;
@@ -101,10 +117,28 @@ cache_put(struct slab *s)
 		slab_set_kind(s, SLAB_BIG_CACHED);
 		s->since_ms = os_now_ms();
 		big.slots[i] = s;
+		count(&counts_of(s->npages)->puts, 1);
 		count(&big.cached, bytes_of(s));
 		return true;
 	}
 	return false;
+}
+
+/* A cached run, if there is one that fits; false where a fork holds the lock. */
+static bool
+try_cache(size_t npages, struct slab **s)
+{
+	struct class_counts *counts = counts_of(npages);
+
+	/* Relaxed: what is put in meanwhile is found next time. */
+	if (npages * PAGE_BYTES <= RELAXED(big.cached)) {
+		if (!lock_acquire(&big.lock))
+			return false;
+		*s = cache_take(npages);
+		lock_release(&big.lock);
+	}
+	count(*s ? &counts->hits : &counts->misses, 1);
+	return true;
 }
 
 void *
@@ -116,12 +150,8 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 
 	*zeroed = false;
 	/* Relaxed: what is put in meanwhile is found next time. */
-	if (align_pages == 1 && npages * PAGE_BYTES <= RELAXED(big.cached)) {
-		if (!lock_acquire(&big.lock))
-			return NULL;
-		s = cache_take(npages);
-		lock_release(&big.lock);
-	}
+	if (align_pages == 1 && !try_cache(npages, &s))
+		return NULL;
 	if (!s) {
 		s = pages_alloc(npages, align_pages, false);
 		if (!s)
@@ -180,6 +210,8 @@ big_free(struct slab *s)
 		}
 		lock_release(&big.lock);
 	}
+	if (!put)
+		count(&counts_of(bytes / PAGE_BYTES)->past, 1);
 	count(&big.live, (size_t)0 - bytes);
 	count(&big.count, (size_t)0 - 1);
 	return true;
@@ -238,6 +270,7 @@ big_age(uint32_t now_ms, uint32_t cold_ms, uint32_t keep_ms)
 		if (s && idle_for(now_ms, s->since_ms, least_ms)) {
 			big.slots[i] = NULL;
 			count(&big.cached, (size_t)0 - bytes_of(s));
+			count(&counts_of(s->npages)->aged, 1);
 			slab_set_kind(s, SLAB_NONE);
 		} else {
 			s = NULL;
@@ -257,6 +290,21 @@ big_totals(void)
 		.count = atomic_load_explicit(&big.count, memory_order_relaxed),
 		.cached = atomic_load_explicit(&big.cached, memory_order_relaxed),
 	};
+}
+
+bool
+big_cache_counts(unsigned class, struct backend_bigcache *out)
+{
+	if (class >= BIGCACHE_CLASSES)
+		return false;
+	const struct class_counts *c = &big.classes[class];
+	*out = (struct backend_bigcache){.hits = RELAXED(c->hits),
+		.misses = RELAXED(c->misses),
+		.puts = RELAXED(c->puts),
+		.past = RELAXED(c->past),
+		.pushed = RELAXED(c->pushed),
+		.aged = RELAXED(c->aged)};
+	return true;
 }
 
 void

@@ -32,6 +32,9 @@ void big_age(uint32_t now_ms, uint32_t cold_ms, uint32_t keep_ms);
 /* A snapshot; any thread. */
 struct big_totals big_totals(void);
 
+/* The counters of a class; false where there is none of that number. Any thread. */
+bool big_cache_counts(unsigned class, struct backend_bigcache *out);
+
 void big_fork_prepare(void);
 void big_fork_parent(void);
 void big_fork_child(void);

@@ -242,6 +242,12 @@ backend_totals(void)
 	};
 }
 
+bool
+backend_bigcache(unsigned class, struct backend_bigcache *out)
+{
+	return big_cache_counts(class, out);
+}
+
 static size_t
 lists_live(const struct slab_list *lists)
 {

@@ -381,6 +381,14 @@ backend_usable(const void *p)
 	return slab_kind(page) == SLAB_BIG ? page->blocks.size : sizeclass_size(page->cls);
 }
 
+bool
+backend_bigcache(unsigned class, struct backend_bigcache *out)
+{
+	(void)class;
+	(void)out;
+	return false;
+}
+
 size_t
 backend_arena_live(const struct backend_arena *a)
 {

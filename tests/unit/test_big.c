@@ -186,6 +186,102 @@ START_TEST(test_age)
 }
 END_TEST
 
+/* What a freed block's fate says, against what its size does. */
+START_TEST(test_fates)
+{
+	static const struct {
+		enum backend_fate fate;
+		bool cached[2], purged[2]; /* 2 MiB, and 6 MiB with giveback at 4 */
+	} cases[] = {
+		{FATE_USUAL, {true, false}, {false, true}},
+		{FATE_UNCACHED, {false, false}, {false, true}},
+		{FATE_CACHED, {true, true}, {false, false}},
+		{FATE_KEPT, {true, true}, {false, false}},
+		{FATE_PURGED, {false, false}, {true, true}},
+	};
+
+	start(64);
+	hak_config.giveback = 4 * MIB;
+	for (int large = 0; large < 2; large++) {
+		size_t size = large ? 6 * MIB : 2 * MIB, purged = pages_totals().purged;
+		char *p = take(size);
+		memset(p, 1, size);
+		pagemap_slab(p)->state = (uint16_t)cases[_i].fate;
+		give(p);
+		ck_assert_int_eq(is_cached(p), cases[_i].cached[large]);
+		ck_assert_int_eq(pages_totals().purged - purged == size, cases[_i].purged[large]);
+		/* The next owner's block has the usual fate. */
+		if (!is_cached(p))
+			continue;
+		ck_assert_ptr_eq(take(size), p);
+		ck_assert_int_eq(pagemap_slab(p)->state, FATE_USUAL);
+	}
+	pages_audit();
+}
+END_TEST
+
+/* Kept runs have an age of their own, and leave last for want of room. */
+START_TEST(test_kept)
+{
+	uint32_t now_ms = os_now_ms();
+	char *kept, *younger, *another;
+
+	start(6);
+	kept = take(2 * MIB);
+	younger = take(3 * MIB);
+	another = take(4 * MIB);
+	pagemap_slab(kept)->state = FATE_KEPT;
+	give(kept);
+	give(younger);
+	pagemap_slab(kept)->since_ms = now_ms - 1000;
+	give(another);
+	ck_assert(is_cached(kept) && !is_cached(younger) && is_cached(another));
+	big_age(now_ms, 0, 1001);
+	ck_assert(is_cached(kept) && !is_cached(another));
+	big_age(now_ms, 0, 1000);
+	ck_assert(!is_cached(kept));
+	ck_assert_uint_eq(big_totals().cached, 0);
+	pages_audit();
+}
+END_TEST
+
+/* The counters, class by class. */
+START_TEST(test_counts)
+{
+	struct backend_bigcache c;
+	bool zeroed;
+	char *p;
+
+	start(8);
+	p = take(2 * MIB);
+	give(p);
+	give(take(2 * MIB));
+	p = take(4 * MIB - PAGE_BYTES);
+	give(take(7 * MIB));
+	give(p);
+	/* Aligned blocks are not looked for; what does not fit goes past. */
+	give(big_alloc(1, 2 * MIB, &zeroed));
+	give(take(9 * MIB));
+	big_age(os_now_ms(), 0, 0);
+	ck_assert(big_cache_counts(1, &c));
+	ck_assert_uint_eq(c.hits, 1);
+	ck_assert_uint_eq(c.misses, 2);
+	ck_assert_uint_eq(c.puts, 3);
+	ck_assert_uint_eq(c.pushed, 1);
+	ck_assert_uint_eq(c.aged, 1);
+	ck_assert_uint_eq(c.past, 0);
+	ck_assert(big_cache_counts(2, &c));
+	ck_assert_uint_eq(c.misses, 1);
+	ck_assert_uint_eq(c.pushed, 1);
+	ck_assert(big_cache_counts(3, &c));
+	ck_assert_uint_eq(c.past, 1);
+	ck_assert(big_cache_counts(0, &c));
+	ck_assert_uint_eq(c.hits + c.misses, 0);
+	ck_assert_uint_eq(c.puts, 1);
+	ck_assert(!big_cache_counts(BIGCACHE_CLASSES, &c));
+}
+END_TEST
+
 START_TEST(test_giveback)
 {
 	bool zeroed;
@@ -404,6 +500,9 @@ main(void)
 	tcase_add_test(tc, test_many);
 	tcase_add_test(tc, test_age);
 	tcase_add_test(tc, test_giveback);
+	tcase_add_loop_test(tc, test_fates, 0, 5);
+	tcase_add_test(tc, test_kept);
+	tcase_add_test(tc, test_counts);
 	tcase_add_test(tc, test_in_place);
 	tcase_add_loop_test(tc, test_move, 0, 2);
 	tcase_add_test(tc, test_absurd);
