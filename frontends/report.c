@@ -17,6 +17,7 @@
 #include "backends/os.h"
 #include "base/config.h"
 #include "base/writer.h"
+#include "frontends/elf.h"
 #include "frontends/frontend.h"
 #include "frontends/modules.h"
 #include "frontends/slow.h"
@@ -420,6 +421,23 @@ write_place(struct writer *w, const char *const keys[3], uintptr_t address)
 	}
 }
 
+/* As Site Rules and profiles have it. */
+static HAK_NOINLINE void
+write_id(struct writer *w, uintptr_t address, uintptr_t caller)
+{
+	const uintptr_t frames[] = {address, caller};
+	struct elf_place place;
+	char text[2 * sizeof(uint64_t) + 1];
+	uint64_t id = 0;
+
+	for (int i = 0; i < 2 && frames[i]; i++)
+		id = elf_site_id(id, elf_place_of(frames[i], &place) ? &place : NULL, frames[i]);
+	for (int i = 2 * sizeof(uint64_t); i-- > 0; id >>= 4)
+		text[i] = "0123456789abcdef"[id & 15];
+	text[2 * sizeof(uint64_t)] = '\0';
+	writer_string(w, "id", text);
+}
+
 static void
 write_sites(struct writer *w)
 {
@@ -440,6 +458,7 @@ write_sites(struct writer *w)
 		write_share(w, "share", s.hottest[i].events, s.events);
 		write_place(w, callee, s.hottest[i].address);
 		write_place(w, caller, s.hottest[i].caller);
+		write_id(w, s.hottest[i].address, s.hottest[i].caller);
 		writer_end(w);
 	}
 	writer_end(w);

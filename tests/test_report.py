@@ -17,7 +17,8 @@ BARE = os.path.join(BUILD, "tests/report_bare")
 CALLERS = 16
 
 TOP_KEYS = """version variant mechanism selector site arenas_active arenas_limit stats frontend
-    caches caches_omitted classes arenas totals tiers bigcache rules sites faults madvise settings""".split()
+    caches caches_omitted classes arenas totals tiers bigcache rules sites faults
+    madvise settings""".split()
 STATS_KEYS = """live_bytes cached_bytes slab_bytes dirty_bytes committed_bytes big_bytes
     big_cached_bytes big_count peak_bytes arenas caches slow_allocs slow_frees purges
     purged_bytes""".split()
@@ -26,7 +27,7 @@ COUNT_KEYS = """lock_acquisitions lock_contended lock_wait_us refills drains bor
 CLASS_KEYS = "class size tier hits misses overflows refills drains hit_rate".split()
 TIERS = "tiny l2 l2_5 big".split()
 HOT_KEYS = """events share address module offset caller caller_module
-    caller_offset""".split()
+    caller_offset id""".split()
 
 
 class Failure(Exception):

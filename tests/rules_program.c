@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ * tests/rules_program.c - a program whose functions test_rules.py's Site Rules name. Allocates
+ * under malloc's own names; no line of the library is in it.
+ *
+ * small N           N blocks that stay live, each an event, from small_site
+ * big N             N times a Big block from big_site, filled and freed; then how much is resident
+ * both N            big, with the same from other_site in between
+ * plugin PATH N     small in a shared object that is loaded after the first slow paths
+ * fork N            small in a child, which is the first to use that site
+ * threads N         small in eight threads at once */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOINLINE __attribute__((noinline))
+/* A magazine of these is one block. */
+#define SMALL_BYTES ((size_t)140000)
+#define BIG_BYTES ((size_t)3 << 20)
+#define THREADS 8
+
+void *small_site(void);
+void *big_site(void);
+void *other_site(void);
+
+static void *volatile sink;
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr, "rules_program: %s\n", what);
+	exit(1);
+}
+
+static void *
+filled(void *p, size_t size)
+{
+	if (!p)
+		fail("out of memory");
+	return memset(p, 1, size);
+}
+
+/* No tail calls: the return address is in the function. */
+NOINLINE void *
+small_site(void)
+{
+	void *p = malloc(SMALL_BYTES);
+
+	return filled(p, SMALL_BYTES);
+}
+
+NOINLINE void *
+big_site(void)
+{
+	void *p = malloc(BIG_BYTES);
+
+	return filled(p, BIG_BYTES);
+}
+
+NOINLINE void *
+other_site(void)
+{
+	void *p = malloc(BIG_BYTES);
+
+	return filled(p, BIG_BYTES);
+}
+
+/* How many of the pages that were a block's are in memory. */
+static unsigned
+resident_pages(const char *p, size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	static unsigned char pages[BIG_BYTES >> 12];
+	unsigned n = 0;
+
+	if (mincore((void *)((size_t)p & ~(page - 1)), size, pages) != 0)
+		fail("mincore");
+	for (size_t i = 0; i < size / page; i++)
+		n += pages[i] & 1;
+	return n;
+}
+
+static void
+big(int n, int with_other)
+{
+	char *p = NULL;
+
+	for (int i = 0; i < n; i++) {
+		if (with_other)
+			free(other_site());
+		p = big_site();
+		free(p);
+	}
+	printf("resident %u\n", resident_pages(p, BIG_BYTES));
+}
+
+static void *
+small(void *count)
+{
+	for (int i = *(int *)count; i > 0; i--)
+		sink = small_site();
+	return NULL;
+}
+
+static void
+plugin(const char *path, int n)
+{
+	sink = malloc(SMALL_BYTES);
+	void *object = dlopen(path, RTLD_NOW);
+	void *(*site)(void) = object ? (void *(*)(void))dlsym(object, "plugin_site") : NULL;
+	if (!site)
+		fail("cannot load the plugin");
+	while (n-- > 0)
+		sink = site();
+}
+
+static void
+in_child(int n)
+{
+	int status;
+
+	sink = big_site();
+	pid_t pid = fork();
+	if (pid < 0)
+		fail("fork");
+	if (pid == 0) {
+		small(&n);
+		exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		fail("the child failed");
+}
+
+static void
+in_threads(int n)
+{
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, small, &n) != 0)
+			fail("cannot start a thread");
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *mode = argc > 2 ? argv[1] : "";
+	int n = argc > 2 ? atoi(argv[argc - 1]) : 0;
+
+	if (strcmp(mode, "small") == 0)
+		small(&n);
+	else if (strcmp(mode, "big") == 0 || strcmp(mode, "both") == 0)
+		big(n, mode[1] == 'o');
+	else if (strcmp(mode, "plugin") == 0 && argc == 4)
+		plugin(argv[2], n);
+	else if (strcmp(mode, "fork") == 0)
+		in_child(n);
+	else if (strcmp(mode, "threads") == 0)
+		in_threads(n);
+	else
+		fail("usage: small|big|both|fork|threads N, or plugin PATH N");
+	return 0;
+}
