@@ -17,7 +17,7 @@
 #include "backends/os.h"
 #include "base/config.h"
 #include "base/writer.h"
-#include "frontends/elf.h"
+#include "frontends/modules.h"
 #include "frontends/frontend.h"
 #include "frontends/modules.h"
 #include "frontends/slow.h"
@@ -426,16 +426,12 @@ static HAK_NOINLINE void
 write_id(struct writer *w, uintptr_t address, uintptr_t caller)
 {
 	const uintptr_t frames[] = {address, caller};
-	struct elf_place place;
-	char text[2 * sizeof(uint64_t) + 1];
+	struct module module;
 	uint64_t id = 0;
 
 	for (int i = 0; i < 2 && frames[i]; i++)
-		id = elf_site_id(id, elf_place_of(frames[i], &place) ? &place : NULL, frames[i]);
-	for (int i = 2 * sizeof(uint64_t); i-- > 0; id >>= 4)
-		text[i] = "0123456789abcdef"[id & 15];
-	text[2 * sizeof(uint64_t)] = '\0';
-	writer_string(w, "id", text);
+		id = module_site_id(id, module_of(frames[i], &module) ? &module : NULL, frames[i]);
+	writer_hex(w, "id", id, 16);
 }
 
 static void

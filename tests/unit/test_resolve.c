@@ -66,32 +66,33 @@ START_TEST(test_place)
 {
 	uintptr_t address = (uintptr_t)known[_i].function + 1;
 	struct expected e = {.address = address};
-	struct elf_place place;
+	struct module module;
 	char names[256] = "";
 
 	ck_assert_int_eq(dl_iterate_phdr(look, &e), 1);
 	errno = ERRNO_MARK;
-	ck_assert(elf_place_of(address, &place));
-	ck_assert(place.readable && place.module.maps_read);
-	ck_assert_uint_eq(place.bias, e.bias);
-	ck_assert_ptr_nonnull(strstr(elf_base_name(place.module.path), known[_i].file));
-	elf_functions_at(&place, address, note_name, names);
+	ck_assert(module_of(address, &module));
+	ck_assert(module.elf);
+	ck_assert_uint_eq(module.bias, e.bias);
+	ck_assert_ptr_nonnull(strstr(module_base_name(module.path), known[_i].file));
+	elf_functions_at(&module, address, note_name, names);
 	ck_assert_int_eq(errno, ERRNO_MARK);
 	ck_assert_msg(strstr(names, known[_i].name) != NULL, "%s", names);
-	ck_assert(address >= place.module.start && address < place.module.end);
+	ck_assert(address >= module.start && address < module.end);
 }
 END_TEST
 
 START_TEST(test_no_place)
 {
-	struct elf_place place;
+	struct module module;
+	bool readable = false;
 	int local;
 
 	/* The stack is no file, nor is the page at 0. */
-	ck_assert(!elf_place_of((uintptr_t)&local, &place));
-	ck_assert(place.module.maps_read);
-	ck_assert(!elf_place_of(16, &place));
-	ck_assert(place.module.maps_read);
+	ck_assert(!module_find((uintptr_t)&local, &module, &readable));
+	ck_assert(readable);
+	ck_assert(!module_find(16, &module, &readable));
+	ck_assert(readable);
 }
 END_TEST
 
@@ -100,27 +101,27 @@ START_TEST(test_id)
 {
 	static const uint8_t build[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 	uint64_t id = site_id_add(0, build, sizeof(build), 0x1234);
-	struct elf_place a = {.readable = true, .bias = 0x1000, .build_id_bytes = 9};
-	struct elf_place b = a;
+	struct module a = {.elf = true, .bias = 0x1000, .id_bytes = 9};
+	struct module b = a;
 
 	memcpy(a.build_id, build, sizeof(build));
 	memcpy(b.build_id, build, sizeof(build));
 	b.bias = 0x555000;
-	ck_assert_uint_eq(elf_site_id(0, &a, 0x2234), id);
-	ck_assert_uint_eq(elf_site_id(0, &b, 0x556234), id);
-	ck_assert_uint_ne(elf_site_id(0, &a, 0x2235), id);
-	ck_assert_uint_ne(elf_site_id(1, &a, 0x2234), id);
+	ck_assert_uint_eq(module_site_id(0, &a, 0x2234), id);
+	ck_assert_uint_eq(module_site_id(0, &b, 0x556234), id);
+	ck_assert_uint_ne(module_site_id(0, &a, 0x2235), id);
+	ck_assert_uint_ne(module_site_id(1, &a, 0x2234), id);
 	ck_assert_uint_ne(site_id_add(0, build, 8, 0x1234), id);
 	a.build_id[8]++;
-	ck_assert_uint_ne(elf_site_id(0, &a, 0x2234), id);
+	ck_assert_uint_ne(module_site_id(0, &a, 0x2234), id);
 	/* Without a build id the base name counts, wherever the file is. */
-	a.build_id_bytes = b.build_id_bytes = 0;
+	a.id_bytes = b.id_bytes = 0;
 	b.bias = a.bias;
-	strcpy(a.module.path, "/lib/libx.so");
-	strcpy(b.module.path, "/opt/lib/libx.so");
-	ck_assert_uint_eq(elf_site_id(0, &a, 0x2234), elf_site_id(0, &b, 0x2234));
-	ck_assert_uint_eq(elf_site_id(0, &a, 0x2234), site_id_add(0, "libx.so", 7, 0x1234));
-	ck_assert_uint_eq(elf_site_id(0, NULL, 0x2234), site_id_add(0, NULL, 0, 0x2234));
+	strcpy(a.path, "/lib/libx.so");
+	strcpy(b.path, "/opt/lib/libx.so");
+	ck_assert_uint_eq(module_site_id(0, &a, 0x2234), module_site_id(0, &b, 0x2234));
+	ck_assert_uint_eq(module_site_id(0, &a, 0x2234), site_id_add(0, "libx.so", 7, 0x1234));
+	ck_assert_uint_eq(module_site_id(0, NULL, 0x2234), site_id_add(0, NULL, 0, 0x2234));
 }
 END_TEST
 
@@ -144,12 +145,12 @@ start(const char *first, const char *second)
 START_TEST(test_resolve)
 {
 	uintptr_t own = (uintptr_t)resolve_test_function + 2, other = (uintptr_t)abort + 2;
-	struct elf_place place;
+	struct module module;
 	char rule[256];
 
-	ck_assert(elf_place_of(other, &place));
+	ck_assert(module_of(other, &module));
 	snprintf(rule, sizeof(rule), "module libc.so.6+0x%" PRIxPTR " -> arena 2",
-		other - place.bias);
+		other - module.bias);
 	start("symbol resolve_test_function -> arena 1", rule);
 	errno = ERRNO_MARK;
 	resolve_if_ruled(own);
@@ -175,9 +176,9 @@ START_TEST(test_resolve_id)
 
 	ck_assert(elf_place_of(pair[0], &places[0]) && elf_place_of(own, &places[1]));
 	snprintf(one, sizeof(one), "site %016" PRIx64 " -> arena 1",
-		elf_site_id(0, &places[1], own));
+		module_site_id(0, &places[1], own));
 	snprintf(two, sizeof(two), "site %016" PRIx64 " -> arena 2",
-		elf_site_id(elf_site_id(0, &places[0], pair[0]), &places[1], own));
+		module_site_id(module_site_id(0, &places[0], pair[0]), &places[1], own));
 	start(one, two);
 	resolve_if_ruled(own);
 	resolve_frames(SITE_MIXED | 7, pair, 2);
