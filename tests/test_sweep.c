@@ -8,6 +8,7 @@
 #include "stress/sweep/proof.h"
 #include "stress/sweep/results.h"
 #include "stress/sweep/stats.h"
+#include "stress/sweep/sweep.h"
 #include "stress/sweep/text.h"
 #include "stress/sweep/workloads.h"
 #include "tests/check_main.h"
@@ -233,6 +234,76 @@ START_TEST(command_line_takes_the_thread_count)
 	workload_command(&w, "/bin/w", &job, &c);
 	ck_assert_str_eq(c.argv[1], "1");
 	ck_assert_ptr_null(c.argv[2]);
+}
+END_TEST
+
+START_TEST(command_line_shares_a_count_out)
+{
+	const struct workload w = {.full = "T 50 1000/T a/T 7/S"}, few = {.full = "T 5/T"};
+	struct job job = {.threads = 16};
+	struct workload_command c;
+
+	workload_command(&w, "/bin/w", &job, &c);
+	ck_assert_str_eq(c.argv[1], "16");
+	ck_assert_str_eq(c.argv[2], "50");
+	ck_assert_str_eq(c.argv[3], "62");
+	ck_assert_str_eq(c.argv[4], "a/T");
+	ck_assert_str_eq(c.argv[5], "7/S");
+	workload_command(&few, "/bin/w", &job, &c);
+	ck_assert_str_eq(c.argv[2], "1");
+}
+END_TEST
+
+/* --- what is still to be done ---------------------------------------------------------------- */
+
+/* What is left of a sweep of one workload and allocator with five runs when the first `done` took
+ * that long. */
+static double
+left_after(int done, double wall_s, enum run_status status, int *runs)
+{
+	static const struct workload w = {.name = "w", .full_s = 1, .full = "1"};
+	const struct workload *list[] = {&w, NULL};
+	struct allocator a = {.name = "a"};
+	int threads = 1;
+	struct plan plan = {.allocators = {&a, 1},
+		.workloads = list,
+		.threads = &threads,
+		.nthreads = 1,
+		.runs = 5};
+	struct results results = {0};
+
+	for (int round = 0; round < done; round++) {
+		struct run run = {.allocator = &a,
+			.workload = &w,
+			.threads = 1,
+			.round = round,
+			.status = status,
+			.usage.wall_s = wall_s};
+
+		results_add(&results, &run);
+	}
+	double left_s = sweep_expected_s(&plan, &results, runs);
+
+	results_free(&results);
+	return left_s;
+}
+
+START_TEST(slow_allocators_get_fewer_runs)
+{
+	int runs;
+
+	/* A warm-up, five runs, and something for the proof. */
+	ck_assert_double_ge(left_after(0, 0, RUN_OK, &runs), 6);
+	ck_assert_int_eq(runs, 6);
+	left_after(3, 1, RUN_OK, &runs);
+	ck_assert_int_eq(runs, 3);
+	/* Two counted runs are always done; then the budget counts. */
+	left_after(2, 100, RUN_OK, &runs);
+	ck_assert_int_eq(runs, 4);
+	ck_assert(!(left_after(3, 100, RUN_OK, &runs) > 0));
+	ck_assert_int_eq(runs, 0);
+	left_after(1, 100, RUN_TIMEOUT, &runs);
+	ck_assert_int_eq(runs, 0);
 }
 END_TEST
 
@@ -568,6 +639,8 @@ sweep_suite(void)
 	tcase_add_test(parts, results_follow_the_base_where_checksums_draw);
 	tcase_add_test(parts, result_line_needs_rate_and_checksum);
 	tcase_add_test(parts, command_line_takes_the_thread_count);
+	tcase_add_test(parts, command_line_shares_a_count_out);
+	tcase_add_test(parts, slow_allocators_get_fewer_runs);
 	tcase_add_test(parts, unknown_names_are_refused);
 	tcase_add_test(parts, family_names_select_all_of_theirs);
 	tcase_add_test(parts, large_live_sets_are_for_full_sweeps);

@@ -3,9 +3,10 @@
  *
  * Source: Redis 7's own benchmark: SET, GET, INCR, LPUSH, LPOP, HSET and ZADD as it has them, HGET
  * and ZRANGE as commands of the same form; 50 connections, random keys. The workload's arguments
- * are REQUESTS of each, the SIZE of a value in bytes, and how many requests are in a PIPELINE. The
- * server listens on a free port of 127.0.0.1 only, keeps nothing on disk and is always ended: by
- * SHUTDOWN, else by its launcher, which also kills it when the sweep itself dies.
+ * are REQUESTS of each, the SIZE of a value in bytes, how many requests are in a PIPELINE, and
+ * where there is a fourth, how many THREADS the client has and the server for its input and output.
+ * The server listens on a free port of 127.0.0.1 only, keeps nothing on disk and is always ended:
+ * by SHUTDOWN, else by its launcher, which also kills it when the sweep itself dies.
  *
  * What is verified: values of all sizes up to 4 KB that are stored before the load and read back
  * after it are the checksum, and LPUSH and LPOP have to cancel out. Debian's server links jemalloc;
@@ -53,6 +54,7 @@ enum { NCOMMANDS = sizeof(redis_commands) / sizeof(redis_commands[0]) };
 /* What the workload's arguments ask for. */
 struct load {
 	const char *requests, *size, *pipeline;
+	const char *threads; /* of server and client; NULL: one */
 };
 
 /* Of one command, in microseconds. */
@@ -200,7 +202,8 @@ redis_end(struct server *s, struct usage *u)
 }
 
 static bool
-redis_start(const struct job *job, const char *program, struct server *s, struct run *run)
+redis_start(const struct job *job, const char *program, const struct load *load, struct server *s,
+	struct run *run)
 {
 	struct run_environment vars;
 
@@ -208,7 +211,8 @@ redis_start(const struct job *job, const char *program, struct server *s, struct
 		char port[16];
 		const char *argv[] = {program, "--port", port, "--bind", "127.0.0.1", "--save", "",
 			"--appendonly", "no", "--dir", job->places->temp, "--daemonize", "no",
-			NULL};
+			"--io-threads", load->threads != NULL ? load->threads : "1",
+			"--io-threads-do-reads", load->threads != NULL ? "yes" : "no", NULL};
 		struct launch l = places_launch(job->places, argv, job->limit_s);
 
 		s->port = redis_free_port();
@@ -284,6 +288,10 @@ redis_benchmark(const struct job *job, const struct server *s, const struct load
 
 	while (argv[n] != NULL)
 		n++;
+	if (load->threads != NULL) {
+		argv[n++] = "--threads";
+		argv[n++] = load->threads;
+	}
 	if (command == NULL) {
 		argv[n++] = "-t";
 		argv[n++] = redis_built_in;
@@ -374,9 +382,9 @@ redis_measure(const struct job *job, struct server *s, const struct load *load, 
 	if (!redis_command(s->stream, s->reply, sizeof(s->reply), "INFO memory"))
 		s->reply[0] = '\0';
 	snprintf(run->result, sizeof(run->result),
-		"workload=%s threads=1 ops_per_s=%.0f checksum=%016" PRIx64
+		"workload=%s threads=%s ops_per_s=%.0f checksum=%016" PRIx64
 		"%s used_memory=%s used_memory_rss=%s mem_fragmentation_ratio=%s vmhwm_kb=%.0f",
-		job->workload->name, rate, sum, rates,
+		job->workload->name, load->threads != NULL ? load->threads : "1", rate, sum, rates,
 		redis_info(s->reply, "used_memory:", used, sizeof(used)),
 		redis_info(s->reply, "used_memory_rss:", rss, sizeof(rss)),
 		redis_info(s->reply, "mem_fragmentation_ratio:", ratio, sizeof(ratio)), *peak_kb);
@@ -392,13 +400,14 @@ redis_run(const struct job *job, struct run *run)
 	double peak_kb = 0;
 
 	workload_command(job->workload, program, job, &command);
-	if (program != NULL && redis_start(job, program, &s, run)) {
+	const struct load load = {
+		command.argv[1], command.argv[2], command.argv[3], command.argv[4]};
+
+	if (program != NULL && redis_start(job, program, &load, &s, run)) {
 		struct run measured = *run;
 
 		measured.status = RUN_OK;
 		measured.detail[0] = '\0';
-		const struct load load = {command.argv[1], command.argv[2], command.argv[3]};
-
 		redis_measure(job, &s, &load, &measured, &peak_kb);
 		pid_t pid = s.child.pid;
 		bool ended = redis_end(&s, &run->usage);

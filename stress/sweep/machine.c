@@ -7,6 +7,7 @@
 #include "stress/sweep/text.h"
 
 #include <gnu/libc-version.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -76,6 +77,19 @@ machine_packages(FILE *out, const struct places *p)
 	}
 }
 
+uint64_t
+machine_digest(const char *path, uint64_t hash)
+{
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL)
+		return hash;
+	for (int c; (c = getc_unlocked(file)) != EOF;)
+		hash = (hash ^ (unsigned char)c) * 0x100000001b3u;
+	fclose(file);
+	return hash;
+}
+
 static void
 machine_allocators(FILE *out, const struct places *p, const struct allocators *list)
 {
@@ -85,8 +99,12 @@ machine_allocators(FILE *out, const struct places *p, const struct allocators *l
 		const char *version = package != NULL ? package
 				      : a->is_libc    ? gnu_get_libc_version()
 						      : "";
-		char *value = text_format("%s %s", allocators_path(a), version);
-
+		uint64_t hash =
+			a->package == NULL ? machine_digest(a->path, MACHINE_DIGEST_START) : 0;
+		char *value = hash != 0
+				      ? text_format("%s %s%sdigest %016" PRIx64, allocators_path(a),
+						version, *version != '\0' ? " " : "", hash)
+				      : text_format("%s %s", allocators_path(a), version);
 		char *key = text_format("allocator %s", a->name);
 
 		machine_line(out, key, value);

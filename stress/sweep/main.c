@@ -15,10 +15,12 @@
 #include "stress/sweep/places.h"
 #include "stress/sweep/record.h"
 #include "stress/sweep/report.h"
+#include "stress/sweep/resume.h"
 #include "stress/sweep/sweep.h"
 #include "stress/sweep/text.h"
 #include "stress/sweep/workloads.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -29,14 +31,20 @@ enum {
 	EXIT_INTERRUPTED = 130,
 	QUICK_RUNS = 3,
 	FULL_RUNS = 5,
-	DEFAULT_LIMIT_S = 60,
 	DEFAULT_WIDTH = 170,
 };
 
 static const char default_threads[] = "1,2,4,16", quick_threads[] = "1,4";
-/* The quick sweep's allocators: what fits into ten minutes on two processors. */
+/* The quick sweep's allocators: what fits into ten minutes on two processors, which leaves out the
+ * front-end without a cache. A full one has every front-end; variants on other back-ends are run
+ * where they are asked for. */
 static const char quick_peers[] = "glibc,jemalloc,mimalloc,tcmalloc";
-static const char *const quick_variants[] = {"tls-hakmem", "rseq-hakmem"};
+static const char *const default_variants[] = {"tls-hakmem", "rseq-hakmem", "lock-hakmem"};
+
+enum {
+	FULL_VARIANTS = sizeof(default_variants) / sizeof(default_variants[0]),
+	QUICK_VARIANTS = FULL_VARIANTS - 1,
+};
 
 /* --- the plan -------------------------------------------------------------------------------- */
 
@@ -108,20 +116,19 @@ main_programs(const struct plan *plan)
 	return true;
 }
 
-/* The default variants of a quick sweep, as far as they are built; NULL, for all, where none is. To
- * be freed. */
+/* The default variants, as far as they are built; NULL, for all, where none is. To be freed. */
 static char *
-main_quick_variants(const struct places *places)
+main_default_variants(const struct places *places, bool quick)
 {
 	char *list = NULL;
 
-	for (size_t i = 0; i < sizeof(quick_variants) / sizeof(quick_variants[0]); i++) {
+	for (size_t i = 0; i < (quick ? QUICK_VARIANTS : FULL_VARIANTS); i++) {
 		char *path =
-			text_format("%s/libhakmem-%s.so", places->libraries, quick_variants[i]);
+			text_format("%s/libhakmem-%s.so", places->libraries, default_variants[i]);
 
 		if (access(path, R_OK) == 0) {
 			char *longer = text_format("%s%s%s", list != NULL ? list : "",
-				list != NULL ? "," : "", quick_variants[i]);
+				list != NULL ? "," : "", default_variants[i]);
 
 			free(list);
 			list = longer;
@@ -137,15 +144,28 @@ main_allocators(const struct options *o, const struct places *places, struct pla
 	struct allocator_choice choice = o->choice;
 	char *variants = NULL;
 
-	if (o->quick && choice.only == NULL) {
-		variants = choice.variants == NULL ? main_quick_variants(places) : NULL;
-		choice.variants = variants != NULL ? variants : choice.variants;
-		choice.peers = choice.peers != NULL ? choice.peers : quick_peers;
+	if (choice.only == NULL && choice.variants == NULL) {
+		variants = main_default_variants(places, o->quick);
+		choice.variants = variants;
 	}
+	if (choice.only == NULL && choice.peers == NULL && o->quick)
+		choice.peers = quick_peers;
 	bool ok = allocators_find(places, &choice, &plan->allocators);
 
 	free(variants);
 	return ok;
+}
+
+static char *
+main_environment(const struct places *places, const struct plan *plan)
+{
+	char *machine = machine_describe(places, &plan->allocators);
+	char *workloads = resume_fingerprint(places, plan->workloads);
+	char *both = text_format("%s%s", machine, workloads);
+
+	free(machine);
+	free(workloads);
+	return both;
 }
 
 static bool
@@ -158,18 +178,18 @@ main_plan(const struct options *o, const struct places *places, struct plan *pla
 			: o->quick   ? QUICK_RUNS
 				     : FULL_RUNS,
 		.quick = o->quick,
-		.limit_s = o->limit_s != 0 ? o->limit_s : DEFAULT_LIMIT_S};
+		.limit_s = o->limit_s};
 	plan->workloads = workloads_find(o->workloads, o->quick);
 	if (plan->workloads == NULL ||
 		!main_threads(plan, o->threads != NULL ? o->threads : threads) ||
 		!main_programs(plan) || !main_allocators(o, places, plan) ||
 		!main_base(plan, o->base))
 		return false;
-	plan->directory = places_directory("sweep", o->resume != NULL ? o->resume : o->out);
-	if (plan->directory == NULL)
-		return false;
-	plan->environment = machine_describe(places, &plan->allocators);
-	return true;
+	if (!o->estimate) {
+		plan->directory = places_directory("sweep", o->resume != NULL ? o->resume : o->out);
+		plan->environment = main_environment(places, plan);
+	}
+	return o->estimate || plan->directory != NULL;
 }
 
 static void
@@ -225,11 +245,26 @@ main_report(json_t *document, const char *base, json_t *old, const char *directo
 	return ok;
 }
 
+/* Says how long the sweep would take, and runs nothing. */
+static int
+main_estimate(const struct plan *plan, const struct results *results)
+{
+	int runs;
+	double expected_s = sweep_expected_s(plan, results, &runs);
+	size_t cells = 0;
+
+	for (const struct workload *const *w = plan->workloads; *w != NULL; w++)
+		cells += plan_cells(plan, *w);
+	printf("estimate: %.0f minutes (%d runs in %zu cells, %zu allocators)\n",
+		ceil(expected_s / 60), runs, cells, plan->allocators.n);
+	return 0;
+}
+
 static int
 main_sweep(const struct plan *plan, struct results *results, json_t *old)
 {
-	int status = OPTIONS_EXIT;
-	double expected_s = sweep_expected_s(plan, results);
+	int status = OPTIONS_EXIT, runs;
+	double expected_s = sweep_expected_s(plan, results, &runs);
 
 	fputs(plan->environment, stdout);
 	printf("# base: %s; %d runs%s; results in %s\n", plan->base->name, plan->runs,
@@ -257,108 +292,22 @@ main_sweep(const struct plan *plan, struct results *results, json_t *old)
 	return status;
 }
 
-/* --- resuming -------------------------------------------------------------------------------- */
-
-/* "a,b,c" of the names in an array of objects; to be freed. Allocators that only a path finds
- * become NAME=PATH. */
-static char *
-main_join(const json_t *array, bool paths)
-{
-	char *list = text_format("%s", "");
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(array, i, item)
-	{
-		const char *name = json_string_value(json_object_get(item, "name"));
-		const char *path = json_string_value(json_object_get(item, "path"));
-		bool by_path = paths && path != NULL && !allocators_is_peer(name) &&
-			       !json_is_true(json_object_get(item, "hakmem"));
-		char *longer = text_format("%s%s%s%s%s", list, i > 0 ? "," : "", name,
-			by_path ? "=" : "", by_path ? path : "");
-
-		free(list);
-		list = longer;
-	}
-	return list;
-}
-
-static char *
-main_join_threads(const json_t *array)
-{
-	char *list = text_format("%s", "");
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(array, i, item)
-	{
-		char *longer = text_format("%s%s%" JSON_INTEGER_FORMAT, list, i > 0 ? "," : "",
-			json_integer_value(item));
-
-		free(list);
-		list = longer;
-	}
-	return list;
-}
-
-/* Says where the machine or the libraries are others than when the sweep began. */
-static void
-main_check_environment(const json_t *then, const char *now)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach((json_t *)then, key, value)
-	{
-		char *line = text_format("# %s: %s\n", key, json_string_value(value));
-
-		if (strcmp(key, "date") != 0 && strstr(now, line) == NULL)
-			fprintf(stderr,
-				"hakmem-sweep: warning: since the sweep began, this changed: %s",
-				line + 2);
-		free(line);
-	}
-}
-
 static int
 main_resume(struct options *o, const struct places *places, struct plan *plan, json_t *old)
 {
-	char *path = text_format("%s/results.json", o->resume);
-	json_t *document = document_load(path);
+	struct resumed resumed;
+	struct results results = {0};
 	int status = OPTIONS_EXIT;
 
-	free(path);
-	if (document == NULL)
-		return status;
-	json_t *machine = json_array_get(json_object_get(document, "machines"), 0);
-	json_t *choices = json_object_get(machine, "plan");
-	char *workloads = main_join(json_object_get(machine, "workloads"), false);
-	char *allocators = main_join(json_object_get(machine, "allocators"), true);
-	char *threads = main_join_threads(json_object_get(choices, "threads"));
-	struct results results = {0};
-
-	o->workloads = workloads;
-	o->choice.only = allocators;
-	o->threads = threads;
-	o->quick = json_is_true(json_object_get(choices, "quick"));
-	o->runs = (int)json_integer_value(json_object_get(choices, "runs"));
-	if (o->limit_s == 0)
-		o->limit_s = (int)json_number_value(json_object_get(choices, "limit_s"));
-	if (o->base == NULL)
-		o->base = json_string_value(json_object_get(document, "base"));
-	if (json_array_size(json_object_get(document, "machines")) != 1 || o->runs < 1 ||
-		*threads == '\0') {
-		fprintf(stderr, "hakmem-sweep: --resume %s: these are no results of one sweep\n",
-			o->resume);
-	} else if (main_plan(o, places, plan) && record_restore(document, plan, &results)) {
-		main_check_environment(json_object_get(machine, "environment"), plan->environment);
-		status = main_sweep(plan, &results, old);
+	if (resume_open(o, &resumed) && main_plan(o, places, plan) &&
+		record_restore(resumed.document, plan, &results)) {
+		if (o->estimate)
+			status = main_estimate(plan, &results);
+		else if (resume_check(o, &resumed, plan->environment))
+			status = main_sweep(plan, &results, old);
 	}
 	results_free(&results);
-	free(workloads);
-	free(allocators);
-	free(threads);
-	json_decref(document);
+	resume_close(&resumed);
 	return status;
 }
 
@@ -395,7 +344,8 @@ main_run(struct options *o, json_t *old)
 		if (o->resume != NULL)
 			status = main_resume(o, &places, &plan, old);
 		else if (main_plan(o, &places, &plan))
-			status = main_sweep(&plan, &results, old);
+			status = o->estimate ? main_estimate(&plan, &results)
+					     : main_sweep(&plan, &results, old);
 	}
 	results_free(&results);
 	main_free(&plan);

@@ -16,6 +16,7 @@ enum {
 	KEY_BASE,
 	KEY_PROGRAMS,
 	KEY_LIMIT,
+	KEY_ESTIMATE,
 	KEY_COMPARE,
 	KEY_RESUME,
 	KEY_MERGE,
@@ -26,7 +27,9 @@ enum {
 static const struct argp_option option_table[] = {{NULL, 0, NULL, 0, "What to run:", 1},
 	{"allocators", 'a', "LIST", 0, "exactly these allocators (variants, peers, NAME=PATH)", 1},
 	{"variants", KEY_VARIANTS, "LIST", 0,
-		"the hakmem variants (default: all built; quick: tls-hakmem, rseq-hakmem)", 1},
+		"the hakmem variants; hakmem stands for all that are built (default: tls-hakmem, "
+		"rseq-hakmem, lock-hakmem; quick: the first two)",
+		1},
 	{"peers", KEY_PEERS, "LIST", 0,
 		"glibc, jemalloc, mimalloc, tcmalloc, tbbmalloc, NAME=PATH or none (default: all; "
 		"quick: all but tbbmalloc)",
@@ -38,7 +41,11 @@ static const struct argp_option option_table[] = {{NULL, 0, NULL, 0, "What to ru
 	{"runs", 'r', "N", 0, "counted runs of each (default: 5; quick: 3)", 1},
 	{"quick", 'q', NULL, 0, "smaller parameters, below ten minutes in all", 1},
 	{"full", KEY_FULL, NULL, 0, "the opposite of --quick (default)", 1},
-	{"limit", KEY_LIMIT, "SECONDS", 0, "a run is killed after that long (default: 60)", 1},
+	{"limit", KEY_LIMIT, "SECONDS", 0,
+		"a run is killed after that long, and its allocator sits out the rest of the cell "
+		"(default: 10 and ten times what the workload usually takes)",
+		1},
+	{"estimate", KEY_ESTIMATE, NULL, 0, "say how many minutes it would take; run nothing", 1},
 	{"programs", KEY_PROGRAMS, "DIR", 0, "where the workloads' programs are", 1},
 	{"resume", KEY_RESUME, "DIR", 0, "go on with the interrupted sweep of that directory", 1},
 	{NULL, 0, NULL, 0, "What to make of it:", 2},
@@ -82,7 +89,7 @@ options_check(struct argp_state *state, const struct options *o)
 	if (o->resume != NULL && (selects || o->out != NULL))
 		argp_error(state, "--resume takes its plan from the directory; "
 				  "only --base, --compare and --programs go with it");
-	if ((o->merge || o->import != NULL) && selects)
+	if ((o->merge || o->import != NULL) && (selects || o->estimate))
 		argp_error(state, "nothing is run here; only --base, --out and --compare apply");
 	if (o->merge && o->nfiles == 0)
 		argp_error(state, "--merge needs the names of results.json files");
@@ -145,6 +152,9 @@ options_one(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_LIMIT:
 		o->limit_s = options_number(state, "--limit", arg, MAX_LIMIT_S);
+		return 0;
+	case KEY_ESTIMATE:
+		o->estimate = true;
 		return 0;
 	case KEY_PROCS:
 		o->procs = options_number(state, "--procs", arg, MAX_PROCS);

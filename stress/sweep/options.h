@@ -19,7 +19,7 @@ struct options {
 	const char *base, *out, *programs, *compare, *resume, *import;
 	int runs, limit_s; /* 0: the default */
 	int procs;         /* what N stands for in results of mimalloc-bench */
-	bool quick, merge;
+	bool quick, merge, estimate, profile_share;
 	char *const *files; /* to be merged */
 	size_t nfiles;
 };

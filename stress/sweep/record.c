@@ -16,8 +16,7 @@
 #define RECORD_USAGE(X)                                                                            \
 	X(wall_s) X(user_s) X(sys_s) X(rss_kb) X(minflt) X(majflt) X(nvcsw) X(nivcsw)
 
-/* "# key: value" lines as an object, in their order. */
-static json_t *
+json_t *
 record_environment(const char *text)
 {
 	json_t *object = json_object();

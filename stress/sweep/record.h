@@ -15,4 +15,7 @@ json_t *record_sweep(const struct plan *plan, const struct results *results, boo
  * where it holds what the plan does not. */
 bool record_restore(const json_t *document, const struct plan *plan, struct results *results);
 
+/* "# key: value" lines as an object, in their order. */
+json_t *record_environment(const char *text);
+
 #endif

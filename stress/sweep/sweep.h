@@ -22,7 +22,7 @@ struct plan {
 	size_t nthreads;
 	int runs;
 	bool quick;
-	double limit_s;
+	double limit_s; /* of a run; 0: from the time that the workload usually takes */
 	const struct allocator *base;
 	const char *directory; /* for the results */
 	char *environment;     /* of machine_describe */
@@ -34,12 +34,15 @@ enum { ROUND_PROOF = -1 };
 /* The number of thread counts at which the workload runs, and the i-th of them. */
 size_t plan_cells(const struct plan *plan, const struct workload *w);
 int plan_threads(const struct plan *plan, const struct workload *w, size_t i);
-/* Roughly how long it will take; what is in *results already needs no time. */
-double sweep_expected_s(const struct plan *plan, const struct results *results);
+/* Roughly how long it will take, in seconds, and how many runs it has; what is in *results already
+ * needs no time. */
+double sweep_expected_s(const struct plan *plan, const struct results *results, int *runs);
 /* Does what is not in *results yet. A full sweep has a warm-up in each cell; in a quick one the
- * proof is all that comes before the counted runs. results.json and results.csv are written anew
- * after each cell, so that no end of the sweep loses more than one cell. False where it was
- * interrupted or the results cannot be written. */
+ * proof is all that comes before the counted runs. An allocator that exceeds the time limit, or
+ * whose runs in a cell took several times as long as runs there usually do, sits out the rest of
+ * the cell, so that no allocator can prolong a sweep by much. results.json and results.csv are
+ * written anew after each cell, so that no end of the sweep loses more than one cell. False where
+ * it was interrupted or the results cannot be written. */
 bool sweep_run(const struct plan *plan, struct results *results);
 
 #endif

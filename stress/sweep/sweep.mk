@@ -30,6 +30,7 @@ sweep_modules = \
 	stress/sweep/record.c stress/sweep/record.h \
 	stress/sweep/redis_client.c stress/sweep/redis_client.h \
 	stress/sweep/report.c stress/sweep/report.h \
+	stress/sweep/resume.c stress/sweep/resume.h \
 	stress/sweep/results.c stress/sweep/results.h \
 	stress/sweep/run.c stress/sweep/run.h \
 	stress/sweep/stats.c stress/sweep/stats.h \

@@ -1,111 +1,124 @@
 /* SPDX-License-Identifier: MIT
  * stress/sweep/workloads.c - the workloads of the sweep.
  *
- * The full parameters are close to those that the programs are usually published with, the quick
- * ones keep a run at about half a second, the proof's are as small as the programs take. The thread
- * count is what the program's own parameter calls it: xmalloc starts that many producers and as
- * many consumers, dedup that many threads for each stage. */
+ * Patterns, sizes and live sets of the full parameters are close to those that the programs are
+ * usually published with; how often they are gone through is bounded, so that a run takes about
+ * half a second under most allocators and all workloads under all allocators stay within an hour.
+ * The quick ones are smaller still, the proof's as small as the programs take. The work of a cell
+ * does not grow with its threads: where a program has its count for each thread, N/T shares it out.
+ *
+ * The thread count is what the program's own parameter calls it: xmalloc starts that many producers
+ * and as many consumers, dedup that many threads for each stage. */
 #include "stress/sweep/workloads.h"
+#include "stress/sweep/allocators.h"
 #include "stress/sweep/app.h"
 #include "stress/sweep/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIVE(mib)                                                                                  \
 	.name = "churn-" #mib "m", .program = "churn", .timed = true, .live_mib = (mib),           \
 	.least_mib = (mib) / 2 * 3
-#define SCENARIO(kind) .name = "scenario-" kind, .program = "scenario", .quick_s = 0.4, .full_s = 1
+#define SCENARIO(kind)                                                                             \
+	.name = "scenario-" kind, .program = "scenario", .quick_s = 0.4, .full_s = 0.6, .lock = 2.5
 #define THREADED(of) .name = (of), .threaded = true
 
 static const struct workload workloads[] = {
-	{THREADED("larson"), .timed = true, .quick_s = 0.6, .full_s = 3.1,
-		.full = "3 8 1000 5000 100 4141 T", .quick = "0.5 8 1000 5000 100 4141 T",
+	{THREADED("larson"), .timed = true, .quick_s = 0.55, .full_s = 0.65,
+		.full = "0.6 8 1000 5000 100 4141 T", .quick = "0.5 8 1000 5000 100 4141 T",
 		.proof = "1 8 100 10 1 4141 1"},
-	{THREADED("threadtest"), .quick_s = 0.4, .full_s = 1.5, .full = "T 5000 30000 0 64",
-		.quick = "T 1500 30000 0 64", .proof = "1 1 10 0 64"},
-	{THREADED("mstress"), .quick_s = 0.4, .full_s = 2, .full = "T 50 600", .quick = "T 50 300",
-		.proof = "1 1 1"},
-	{THREADED("xmalloc"), .timed = true, .quick_s = 0.6, .full_s = 3.1,
-		.full = "-w T -t 3 -s 64", .quick = "-w T -t 0.5 -s 64",
+	{THREADED("threadtest"), .quick_s = 0.25, .full_s = 0.35, .lock = 12, .shared = true,
+		.full = "T 1500 30000 0 64", .quick = "T 1000 30000 0 64", .proof = "1 1 10 0 64"},
+	{THREADED("mstress"), .quick_s = 0.4, .full_s = 0.7, .lock = 4, .full = "T 50 2400/T",
+		.quick = "T 50 1200/T", .proof = "1 1 1"},
+	{THREADED("xmalloc"), .timed = true, .quick_s = 0.55, .full_s = 0.55,
+		.full = "-w T -t 0.5 -s 64", .quick = "-w T -t 0.5 -s 64",
 		.proof = "-w 1 -t 0.1 -s 64"},
-	{THREADED("sh8"), .quick_s = 0.4, .full_s = 2, .full = "T 40000 1 1000",
-		.quick = "T 25000 1 1000", .proof = "1 1 1 1000"},
-	{THREADED("alloc-test"), .timed = true, .quick_s = 0.4, .full_s = 1.5,
-		.full = "T 3000000 262144", .quick = "T 2000000 65536", .proof = "1 1000 1000"},
-	{THREADED("cache-scratch"), .quick_s = 0.4, .full_s = 1.5, .full = "T 1000 8 500000",
-		.quick = "T 200 8 300000", .proof = "1 1 8 1"},
-	{THREADED("cache-thrash"), .quick_s = 0.4, .full_s = 1.5, .full = "T 1000 8 500000",
-		.quick = "T 200 8 300000", .proof = "1 1 8 1"},
-	{THREADED("barnes"), .quick_s = 0.4, .full_s = 0.9, .full = "16384 123 10 T",
+	{THREADED("sh8"), .quick_s = 0.5, .full_s = 0.7, .lock = 6, .full = "T 80000/T 1 1000",
+		.quick = "T 60000/T 1 1000", .proof = "1 1 1 1000"},
+	{THREADED("alloc-test"), .timed = true, .quick_s = 0.3, .full_s = 0.5, .lock = 2,
+		.full = "T 6000000/T 262144", .quick = "T 6000000/T 65536", .proof = "1 1000 1000"},
+	{THREADED("cache-scratch"), .quick_s = 0.25, .full_s = 0.6, .full = "T 1000 8 170000",
+		.quick = "T 300 8 200000", .proof = "1 1 8 1"},
+	{THREADED("cache-thrash"), .quick_s = 0.25, .full_s = 0.6, .full = "T 1000 8 170000",
+		.quick = "T 300 8 200000", .proof = "1 1 8 1"},
+	{THREADED("barnes"), .quick_s = 0.3, .full_s = 0.6, .shared = true, .full = "16384 123 6 T",
 		.quick = "16384 123 3 T", .proof = "64 123 1 1"},
-	{THREADED("blackscholes"), .quick_s = 0.4, .full_s = 1.3, .full = "T 65536 500",
-		.quick = "T 65536 100", .proof = "1 64 1"},
-	{THREADED("fluidanimate"), .quick_s = 0.4, .full_s = 0.9, .full = "T 20 35000 1024",
-		.quick = "T 5 35000 1024", .proof = "1 1 500 64"},
+	{THREADED("blackscholes"), .quick_s = 0.3, .full_s = 0.5, .shared = true,
+		.full = "T 65536 200", .quick = "T 65536 100", .proof = "1 64 1"},
+	{THREADED("fluidanimate"), .quick_s = 0.25, .full_s = 0.6, .shared = true,
+		.full = "T 12 35000 1024", .quick = "T 5 35000 1024", .proof = "1 1 500 64"},
 	{.name = "fluidanimate-cells",
 		.program = "fluidanimate",
 		.threaded = true,
-		.full_s = 0.9,
-		.full = "T 20 35000 0",
+		.full_s = 0.6,
+		.shared = true,
+		.full = "T 12 35000 0",
 		.proof = "1 1 500 0"},
-	{THREADED("canneal"), .quick_s = 0.4, .full_s = 1, .full = "T 15000 2000 100000 32",
+	{THREADED("canneal"), .quick_s = 0.3, .full_s = 0.7, .full = "T 9000 2000 100000 20",
 		.quick = "T 5000 2000 50000 16", .proof = "1 100 2000 1000 1"},
-	{THREADED("dedup"), .quick_s = 0.4, .full_s = 1.2, .full = "-t T -s 48",
+	{THREADED("dedup"), .quick_s = 0.3, .full_s = 0.6, .full = "-t T -s 28",
 		.quick = "-t T -s 10", .proof = "-t 1 -s 1"},
 	{.name = "cfrac",
-		.quick_s = 0.6,
-		.full_s = 2.2,
-		.full = "212501933982230731814456115459912268837",
+		.quick_s = 0.25,
+		.full_s = 0.45,
+		.lock = 5,
+		.full = "83838347916964854453945062049694217",
 		.quick = "2371074781086104507084538420396937",
 		.proof = "10967535067"},
 	{.name = "espresso",
-		.quick_s = 0.5,
-		.full_s = 0.7,
+		.quick_s = 0.25,
+		.full_s = 0.65,
+		.lock = 1.6,
 		.full = "-c 2400",
 		.quick = "-c 1200",
 		.proof = "-i 4 -o 2 -c 8"},
 	{.name = "sh6",
 		.quick_s = 0.4,
-		.full_s = 1.5,
-		.full = "1 300000 1 1000",
+		.full_s = 0.6,
+		.lock = 5,
+		.full = "1 100000 1 1000",
 		.quick = "1 70000 1 1000",
 		.proof = "1 1 1 1000"},
-	{LIVE(1), .quick_s = 0.3, .full_s = 1.2, .full = "1 60000000", .quick = "1 25000000",
+	{LIVE(1), .quick_s = 0.35, .full_s = 0.4, .lock = 5, .full = "1 30000000",
+		.quick = "1 25000000", .proof = "1 1000"},
+	{LIVE(16), .quick_s = 0.25, .full_s = 0.4, .lock = 4, .full = "16 10000000",
+		.quick = "16 5000000", .proof = "1 1000"},
+	{LIVE(128), .quick_s = 0.4, .full_s = 0.5, .lock = 2, .full = "128 2000000",
+		.quick = "128 1500000", .proof = "1 1000"},
+	{LIVE(1024), .full_s = 1.6, .lock = 1.5, .full = "1024 1000000", .proof = "1 1000"},
+	{LIVE(4096), .full_s = 7, .lock = 1.5, .full_runs = 3, .full = "4096 1000000",
 		.proof = "1 1000"},
-	{LIVE(16), .quick_s = 0.4, .full_s = 1.5, .full = "16 20000000", .quick = "16 5000000",
-		.proof = "1 1000"},
-	{LIVE(128), .quick_s = 0.6, .full_s = 2.5, .full = "128 6000000", .quick = "128 1500000",
-		.proof = "1 1000"},
-	{LIVE(1024), .full_s = 5, .full = "1024 2000000", .proof = "1 1000"},
-	{LIVE(4096), .full_s = 18, .full = "4096 2000000", .proof = "1 1000"},
-	{SCENARIO("json"), .full = "json 30000000", .quick = "json 12000000", .proof = "json 100"},
-	{SCENARIO("mir"), .full = "mir 10000000", .quick = "mir 2000000", .proof = "mir 100"},
-	{SCENARIO("vm"), .full = "vm 2000000", .quick = "vm 600000", .proof = "vm 100"},
-	{SCENARIO("mixed"), .full = "mixed 15000000", .quick = "mixed 3000000",
+	{SCENARIO("json"), .full = "json 15000000", .quick = "json 12000000", .proof = "json 100"},
+	{SCENARIO("mir"), .full = "mir 5000000", .quick = "mir 2000000", .proof = "mir 100"},
+	{SCENARIO("vm"), .full = "vm 1000000", .quick = "vm 600000", .proof = "vm 100"},
+	{SCENARIO("mixed"), .full = "mixed 7000000", .quick = "mixed 3000000",
 		.proof = "mixed 100"},
 	{.name = "fragment",
 		.timed = true,
-		.quick_s = 0.5,
-		.full_s = 1,
+		.quick_s = 0.3,
+		.full_s = 1.6,
+		.lock = 1.5,
 		.full = "64 20",
 		.quick = "12 11",
 		.proof = "1 1"},
 	{.name = "burst",
 		.timed = true,
-		.quick_s = 0.6,
-		.full_s = 4.5,
-		.full = "256 2 2",
+		.quick_s = 0.3,
+		.full_s = 2.4,
+		.full = "256 2 1",
 		.quick = "64 2 0.1",
 		.proof = "1 1 0"},
 	{.name = "redis-1k",
 		.program = "redis",
 		.application = true,
 		.timed = true,
-		.quick_s = 1.6,
-		.full_s = 8,
-		.full = "200000 1024 16",
+		.quick_s = 0.7,
+		.full_s = 2,
+		.full = "48000 1024 16",
 		.quick = "16000 1024 16",
 		.proof = "1000 1024 16",
 		.run = redis_run,
@@ -114,19 +127,30 @@ static const struct workload workloads[] = {
 		.program = "redis",
 		.application = true,
 		.timed = true,
-		.quick_s = 1.2,
-		.full_s = 3,
-		.full = "3000 102400 1",
+		.quick_s = 0.5,
+		.full_s = 1.4,
+		.full = "1500 102400 1",
 		.quick = "400 102400 1",
 		.proof = "50 102400 1",
+		.run = redis_run,
+		.available = redis_available},
+	{.name = "redis-threads",
+		.program = "redis",
+		.application = true,
+		.timed = true,
+		.quick_s = 0.8,
+		.full_s = 2,
+		.full = "48000 1024 16 2",
+		.quick = "16000 1024 16 2",
+		.proof = "1000 1024 16 2",
 		.run = redis_run,
 		.available = redis_available},
 	{.name = "memcached",
 		.application = true,
 		.timed = true,
-		.quick_s = 0.8,
-		.full_s = 5,
-		.full = "40000",
+		.quick_s = 1,
+		.full_s = 2,
+		.full = "20000",
 		.quick = "8000",
 		.proof = "100",
 		.run = memcached_run,
@@ -134,45 +158,48 @@ static const struct workload workloads[] = {
 	{.name = "rocksdb",
 		.application = true,
 		.timed = true,
-		.quick_s = 1.2,
-		.full_s = 4,
-		.full = "500000",
+		.quick_s = 0.5,
+		.full_s = 2.2,
+		.full = "120000",
 		.quick = "40000",
 		.proof = "1000",
 		.run = rocksdb_run,
 		.available = rocksdb_available},
 	{.name = "sqlite",
 		.application = true,
-		.quick_s = 0.5,
-		.full_s = 2,
-		.full = "600000",
+		.quick_s = 0.35,
+		.full_s = 0.9,
+		.lock = 1.3,
+		.full = "160000",
 		.quick = "100000",
 		.proof = "100",
 		.run = script_run,
 		.available = sqlite_available},
 	{.name = "lua",
 		.application = true,
-		.quick_s = 0.4,
-		.full_s = 1.4,
-		.full = "3000",
+		.quick_s = 0.3,
+		.full_s = 0.8,
+		.lock = 1.4,
+		.full = "900",
 		.quick = "400",
 		.proof = "2",
 		.run = script_run,
 		.available = lua_available},
 	{.name = "ruby",
 		.application = true,
-		.quick_s = 0.6,
-		.full_s = 1.2,
-		.full = "1500",
+		.quick_s = 0.3,
+		.full_s = 0.6,
+		.full = "700",
 		.quick = "200",
 		.proof = "2",
 		.run = script_run,
 		.available = ruby_available},
 	{.name = "python",
 		.application = true,
-		.quick_s = 0.5,
-		.full_s = 3,
-		.full = "3000",
+		.quick_s = 0.35,
+		.full_s = 0.6,
+		.lock = 1.5,
+		.full = "700",
 		.quick = "300",
 		.proof = "2",
 		.run = script_run,
@@ -280,23 +307,51 @@ workloads_find(const char *list, bool quick)
 	return NULL;
 }
 
+/* An argument: T is the number of threads, N/T a thread's share of N, at least 1. */
+static const char *
+workload_word(const char *word, int threads, struct workload_command *command)
+{
+	char *end;
+	long whole = strtol(word, &end, 10);
+
+	if (strcmp(word, "T") == 0)
+		return command->threads;
+	if (end == word || strcmp(end, "/T") != 0)
+		return word;
+	snprintf(command->share, sizeof(command->share), "%ld",
+		whole > threads ? whole / threads : 1);
+	return command->share;
+}
+
 void
 workload_command(const struct workload *w, const char *program, const struct job *job,
 	struct workload_command *command)
 {
 	static const char blank[] = " ";
 	const char *arguments = job->proof ? w->proof : workload_arguments(w, job->quick);
-	size_t used =
-		(size_t)snprintf(command->text, sizeof(command->text), "%d", job->threads) + 1;
 	size_t n = 0;
-	char *rest = command->text + used;
+	char *rest = command->text;
 
-	/* The thread count in digits comes first in the text, then the arguments. */
-	snprintf(rest, sizeof(command->text) - used, "%s", arguments);
+	snprintf(command->text, sizeof(command->text), "%s", arguments);
+	snprintf(command->threads, sizeof(command->threads), "%d", job->threads);
 	command->argv[n++] = program;
 	for (char *word; (word = strsep(&rest, blank)) != NULL && n < LAUNCH_ARG_MAX - 1;)
-		command->argv[n++] = strcmp(word, "T") == 0 ? command->text : word;
+		command->argv[n++] = workload_word(word, job->threads, command);
 	command->argv[n] = NULL;
+}
+
+double
+workload_expected_s(const struct workload *w, const struct allocator *a, int threads, bool quick)
+{
+	static const char locked[] = "lock-";
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	double s = quick && w->quick != NULL ? w->quick_s : w->full_s;
+
+	if (w->shared && threads > 1)
+		s /= (double)(threads < cpus ? threads : cpus);
+	if (w->lock > 0 && a->is_variant && strncmp(a->name, locked, strlen(locked)) == 0)
+		s *= w->lock;
+	return s;
 }
 
 double
