@@ -7,6 +7,7 @@
 #include "stress/sweep/places.h"
 #include "stress/sweep/proof.h"
 #include "stress/sweep/results.h"
+#include "stress/sweep/share.h"
 #include "stress/sweep/stats.h"
 #include "stress/sweep/sweep.h"
 #include "stress/sweep/text.h"
@@ -385,7 +386,7 @@ START_TEST(redis_rates_are_joined_by_their_time)
 	double number;
 
 	/* 9 tests, 7 of them in 0.01 seconds a request, 0.005 and 0.02. */
-	ck_assert_double_eq_tol(redis_parse(text, rates, sizeof(rates)), 9 / 0.095, 1e-6);
+	ck_assert_double_eq_tol(redis_parse(text, 0, rates, sizeof(rates)), 9 / 0.095, 1e-6);
 	ck_assert(text_number(rates, "get", &number));
 	ck_assert_double_eq(number, 200);
 	ck_assert(text_number(rates, "zrange_p50_us", &number));
@@ -394,7 +395,34 @@ START_TEST(redis_rates_are_joined_by_their_time)
 	ck_assert_double_eq(number, 3000);
 	ck_assert(text_number(rates, "p999_us", &number));
 	ck_assert_double_eq(number, 6125);
-	ck_assert_double_eq(redis_parse(REDIS_TEST("SET", "100.00"), rates, sizeof(rates)), 0);
+	ck_assert_double_eq(redis_parse(REDIS_TEST("SET", "100.00"), 0, rates, sizeof(rates)), 0);
+	/* 50 requests under way and 5.84 ms for each. */
+	ck_assert_double_eq_tol(redis_parse(text, 50, rates, sizeof(rates)), 50 / 5.84e-3, 1e-6);
+}
+END_TEST
+
+/* One object calls the library, which calls the C library and itself. */
+START_TEST(share_counts_what_enters_the_library)
+{
+	static const char text[] =
+		"events: Ir\n\nob=(1) /no/such/server\nfn=(1) main\n1 100\n"
+		"cob=(2) /no/such/lib.so\ncfn=(2) malloc\ncalls=5 0\n1 70\n"
+		"cob=(3) /no/such/libc.so\ncfn=(3) strdup\ncalls=1 0\n1 40\n2 7\n"
+		"cfn=(1)\ncalls=1 0\n2 9\n\n"
+		"ob=(2)\nfn=(2)\n1 30\ncfn=(4) refill\ncalls=1 0\n1 20\n"
+		"cob=(3)\ncfn=(5) memset\ncalls=1 0\n1 20\n\n"
+		"ob=(3)\nfn=(3)\n1 5\ncob=(2)\ncfn=(2)\ncalls=1 0\n+1 12\n"
+		"cfn=(6) __libc_malloc\ncalls=1 0\n1 8\nfn=(6)\n1 1\ncfn=(7) free\ncalls=1 0\n1 3\n"
+		"totals: 400\n";
+	double inside, total;
+
+	ck_assert(share_parse(text, "/no/such/lib.so", false, &inside, &total));
+	ck_assert_double_eq(total, 400);
+	ck_assert_double_eq(inside, 70 + 12);
+	/* Of the C library only malloc and so on count, from its own functions too. */
+	ck_assert(share_parse(text, "/no/such/libc.so", true, &inside, &total));
+	ck_assert_double_eq(inside, 8);
+	ck_assert(!share_parse("", "/no/such/lib.so", false, &inside, &total));
 }
 END_TEST
 
@@ -645,6 +673,7 @@ sweep_suite(void)
 	tcase_add_test(parts, family_names_select_all_of_theirs);
 	tcase_add_test(parts, large_live_sets_are_for_full_sweeps);
 	tcase_add_test(parts, redis_rates_are_joined_by_their_time);
+	tcase_add_test(parts, share_counts_what_enters_the_library);
 	tcase_add_test(parts, proof_wants_both_symbols_from_the_program);
 	tcase_add_test(parts, rocksdb_figures_are_found_behind_the_progress);
 	tcase_add_test(parts, proof_of_all_files_leaves_out_the_library_itself);

@@ -252,6 +252,55 @@ START_TEST(wins_and_standings_follow_the_medians)
 }
 END_TEST
 
+/* Each workload once, with the cause that the document tells. */
+START_TEST(worst_workloads_have_their_causes)
+{
+	static const char *const names[] = {"w", "v", "app", "fourth"};
+	json_t *document = new_document();
+	struct study s;
+
+	for (int round = 1; round <= 3; round++) {
+		for (int i = 0; i < 4; i++) {
+			put_run(document, names[i], 1, "base", round, 1, 10);
+			put_run(document, names[i], 1, "ours", round, 5 - i, 10);
+		}
+		put_run(document, "w", 4, "base", round, 1, 10);
+		put_run(document, "w", 4, "ours", round, 9, 10);
+	}
+	json_object_set_new(
+		document, "causes", json_pack("{s:s, s:s}", "v", "too many faults", "x", "y"));
+	ck_assert(study_of(document, NULL, &s));
+	struct findings f = findings_worst(&s, 0, STUDY_TIME);
+
+	ck_assert_uint_eq(f.n, 3);
+	ck_assert_ptr_nonnull(strstr(f.lines[0], "w x4: 9.00"));
+	ck_assert_ptr_nonnull(strstr(f.lines[0], "(cause not examined)"));
+	ck_assert_ptr_nonnull(strstr(f.lines[1], "v: 4.00"));
+	ck_assert_ptr_nonnull(strstr(f.lines[1], "Cause: too many faults"));
+	ck_assert_ptr_nonnull(strstr(f.lines[2], "app: 3.00"));
+	findings_free(&f);
+	f = findings_worst(&s, 0, STUDY_RSS);
+	ck_assert_uint_eq(f.n, 0);
+	findings_free(&f);
+	study_free(&s);
+	json_decref(document);
+}
+END_TEST
+
+START_TEST(focus_is_what_the_document_names)
+{
+	json_t *document = good_document();
+	struct study s;
+
+	ck_assert(study_of(document, NULL, &s));
+	ck_assert_uint_eq(verdict_focus(&s), verdict_best_variant(&s));
+	json_object_set_new(document, "focus", json_string("other"));
+	ck_assert_uint_eq(verdict_focus(&s), study_allocator_named(&s, "other"));
+	study_free(&s);
+	json_decref(document);
+}
+END_TEST
+
 START_TEST(overlapping_series_are_noise)
 {
 	json_t *document = new_document();
@@ -590,6 +639,30 @@ START_TEST(markdown_has_every_cell)
 }
 END_TEST
 
+/* What is in both reports, and in the same words. */
+START_TEST(reports_have_latencies_and_shares)
+{
+	json_t *document = good_document();
+	json_t *shares = json_pack("[{s:s, s:s, s:f, s:f}, {s:s, s:s, s:s}]", "workload",
+		"redis-1k", "allocator", "ours", "inside", 25e6, "total", 100e6, "workload",
+		"redis-1k", "allocator", "other", "reason", "no luck");
+
+	json_object_set_new(
+		json_array_get(json_object_get(document, "machines"), 0), "shares", shares);
+	char *text = print_report(document, markdown_report);
+
+	ck_assert_ptr_nonnull(strstr(text, "### v\n\n| medians | ops/s |"));
+	ck_assert_ptr_nonnull(strstr(text, "| ours | 25.0 | 100.0 | 25.00 % |"));
+	ck_assert_ptr_nonnull(strstr(text, "| other | - | - | no luck |"));
+	free(text);
+	text = print_report(document, html_report);
+	ck_assert_ptr_nonnull(strstr(text, "<td>25.00 %"));
+	ck_assert_ptr_nonnull(strstr(text, "id=latency"));
+	free(text);
+	json_decref(document);
+}
+END_TEST
+
 /* --- mimalloc-bench -------------------------------------------------------------------------- */
 
 static json_t *
@@ -668,6 +741,9 @@ study_suite(void)
 	tcase_add_test(study, comparison_tells_what_broke_and_what_cannot_be_compared);
 	tcase_add_test(study, html_stands_alone_and_escapes);
 	tcase_add_test(study, markdown_has_every_cell);
+	tcase_add_test(study, worst_workloads_have_their_causes);
+	tcase_add_test(study, focus_is_what_the_document_names);
+	tcase_add_test(study, reports_have_latencies_and_shares);
 	tcase_set_timeout(files, 60);
 	tcase_add_checked_fixture(files, make_directory, remove_directory);
 	tcase_add_test(files, documents_are_written_merged_and_refused);

@@ -40,8 +40,9 @@ double app_peak_kb(pid_t pid);
 /* --- for the tests --------------------------------------------------------------------------- */
 
 /* Turns what redis-benchmark printed into " set=RATE set_p50_us=... p50_us=..." in `out`; the
- * requests per second over all tests together, 0 where a test is missing. */
-double redis_parse(const char *text, char *out, size_t size);
+ * requests per second over all tests together, 0 where a test is missing. Where `under_way` is not
+ * 0, rates come from so many requests at any time and their mean latency. */
+double redis_parse(const char *text, double under_way, char *out, size_t size);
 /* The same for db_bench and its three tests; `checksum` gets what does not hang on time. */
 double rocksdb_parse(const char *text, char *out, size_t size, char *checksum, size_t room);
 

@@ -12,6 +12,10 @@
  * after it are the checksum, and LPUSH and LPOP have to cancel out. Debian's server links jemalloc;
  * the preload stands before it in the search order, for glibc the C library itself is preloaded.
  *
+ * A client with threads looks only every 250 ms whether it is done, which makes its own rates too
+ * coarse. Since it always has as many requests under way, its rate there is their number divided by
+ * their mean latency.
+ *
  * The result line has rates and latencies of each command, p50_us= and so on as the means of these,
  * the server's own figures of memory, and the peak RSS from /proc/PID/status. */
 #include "stress/sweep/allocators.h"
@@ -30,6 +34,7 @@
 #include <time.h>
 
 enum {
+	CLIENTS = 50,
 	KEPT = 200,     /* values stored before the load */
 	KEPT_STEP = 20, /* the n-th is n times as long */
 	REPLY_SIZE = 16384,
@@ -59,7 +64,7 @@ struct load {
 
 /* Of one command, in microseconds. */
 struct latency {
-	double p50, p99, p999;
+	double mean, p50, p99, p999;
 };
 
 struct server {
@@ -120,8 +125,9 @@ redis_parse_one(const char *text, const char *name, struct latency *l)
 	const char *figures = rate != NULL ? strstr(rate, " max\n") : NULL;
 
 	*l = (struct latency){0};
-	if (figures != NULL &&
-		sscanf(figures + strlen(" max\n"), "%*f %*f %lf %*f %lf", &l->p50, &l->p99) == 2) {
+	if (figures != NULL && sscanf(figures + strlen(" max\n"), "%lf %*f %lf %*f %lf", &l->mean,
+				       &l->p50, &l->p99) == 3) {
+		l->mean *= 1000;
 		l->p50 *= 1000;
 		l->p99 *= 1000;
 		l->p999 = redis_p999_us(section);
@@ -130,7 +136,7 @@ redis_parse_one(const char *text, const char *name, struct latency *l)
 }
 
 double
-redis_parse(const char *text, char *out, size_t size)
+redis_parse(const char *text, double under_way, char *out, size_t size)
 {
 	double seconds_per_request = 0;
 	struct latency mean = {0};
@@ -141,6 +147,8 @@ redis_parse(const char *text, char *out, size_t size)
 		double rate = redis_parse_one(text, redis_tests[i], &l);
 		char name[16];
 
+		if (under_way > 0)
+			rate = l.mean > 0 ? under_way / l.mean * 1e6 : 0;
 		if (!(rate > 0))
 			return 0;
 		seconds_per_request += 1 / rate;
@@ -209,10 +217,18 @@ redis_start(const struct job *job, const char *program, const struct load *load,
 
 	for (int i = 0; i < TRIES; i++) {
 		char port[16];
-		const char *argv[] = {program, "--port", port, "--bind", "127.0.0.1", "--save", "",
-			"--appendonly", "no", "--dir", job->places->temp, "--daemonize", "no",
-			"--io-threads", load->threads != NULL ? load->threads : "1",
-			"--io-threads-do-reads", load->threads != NULL ? "yes" : "no", NULL};
+		const char *const command[] = {program, "--port", port, "--bind", "127.0.0.1",
+			"--save", "", "--appendonly", "no", "--dir", job->places->temp,
+			"--daemonize", "no", "--io-threads",
+			load->threads != NULL ? load->threads : "1", "--io-threads-do-reads",
+			load->threads != NULL ? "yes" : "no", NULL};
+		const char *argv[LAUNCH_ARG_MAX] = {NULL};
+		size_t n = 0;
+
+		for (const char *const *p = job->wrapper; p != NULL && *p != NULL; p++)
+			argv[n++] = *p;
+		for (const char *const *p = command; *p != NULL; p++)
+			argv[n++] = *p;
 		struct launch l = places_launch(job->places, argv, job->limit_s);
 
 		s->port = redis_free_port();
@@ -275,11 +291,11 @@ static bool
 redis_benchmark(const struct job *job, const struct server *s, const struct load *load,
 	const char *const *command, char **text, struct run *run)
 {
-	char port[16], keys[32];
+	char port[16], keys[32], clients[16];
 	char *program = places_program("redis-benchmark");
 	char *out = text_format("%s/load", job->places->temp);
 	const char *argv[LAUNCH_ARG_MAX] = {program, "-h", "127.0.0.1", "-p", port, "-n",
-		load->requests, "-r", keys, "-c", "50", "-P", load->pipeline, "-d", load->size};
+		load->requests, "-r", keys, "-c", clients, "-P", load->pipeline, "-d", load->size};
 	struct launch l = places_launch(job->places, argv, job->limit_s);
 	struct usage u = {0};
 	long room = atol(load->size) > 0 ? MAX_BYTES / atol(load->size) : MAX_BYTES;
@@ -301,6 +317,7 @@ redis_benchmark(const struct job *job, const struct server *s, const struct load
 	}
 	snprintf(port, sizeof(port), "%d", s->port);
 	snprintf(keys, sizeof(keys), "%ld", most);
+	snprintf(clients, sizeof(clients), "%d", CLIENTS);
 	l.out = l.err = out;
 	bool ok = launch_run(&l, &u) && u.exit_code == 0;
 	char *printed = ok ? text_read(out) : NULL;
@@ -328,12 +345,12 @@ redis_load(const struct job *job, const struct server *s, const struct load *loa
 {
 	char *text = text_format("%s", "");
 	bool ok = redis_benchmark(job, s, load, NULL, &text, run);
-	double rate = 0;
+	double rate = 0, under_way = load->threads != NULL ? CLIENTS * atof(load->pipeline) : 0;
 
 	for (size_t i = 0; ok && i < NCOMMANDS; i++)
 		ok = redis_benchmark(job, s, load, redis_commands[i], &text, run);
 	if (ok) {
-		rate = redis_parse(text, rates, size);
+		rate = redis_parse(text, under_way, rates, size);
 		if (!(rate > 0))
 			run_fail(run, RUN_RESULT, "redis-benchmark told no rates");
 	}

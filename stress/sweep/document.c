@@ -78,8 +78,9 @@ document_fault(const json_t *document)
 	return NULL;
 }
 
-json_t *
-document_load(const char *path)
+/* Any JSON; NULL with a line. */
+static json_t *
+document_load_json(const char *path)
 {
 	json_error_t error;
 
@@ -87,12 +88,38 @@ document_load(const char *path)
 		fprintf(stderr, "hakmem-sweep: %s: %s\n", path, strerror(errno));
 		return NULL;
 	}
-	json_t *document = json_load_file(path, 0, &error);
+	json_t *json = json_load_file(path, 0, &error);
 
-	if (document == NULL) {
+	if (json == NULL)
 		fprintf(stderr, "hakmem-sweep: %s, line %d: %s\n", path, error.line, error.text);
-		return NULL;
+	return json;
+}
+
+json_t *
+document_load_texts(const char *path)
+{
+	json_t *texts = document_load_json(path), *value;
+	bool ok = json_is_object(texts);
+	const char *key;
+
+	json_object_foreach(texts, key, value)
+	{
+		ok = ok && json_is_string(value);
 	}
+	if (ok || texts == NULL)
+		return texts;
+	fprintf(stderr, "hakmem-sweep: %s is no JSON object of texts\n", path);
+	json_decref(texts);
+	return NULL;
+}
+
+json_t *
+document_load(const char *path)
+{
+	json_t *document = document_load_json(path);
+
+	if (document == NULL)
+		return NULL;
 	char *fault = document_fault(document);
 
 	if (fault == NULL)
@@ -139,8 +166,13 @@ document_append(json_t *all, const json_t *one)
 {
 	json_t *machines = json_object_get(all, "machines"), *run, *machine;
 	json_int_t shift = (json_int_t)json_array_size(machines);
+	json_t *causes = json_object_get(one, "causes");
 	size_t i;
 
+	/* The first file's word counts. */
+	if (json_is_object(causes) && json_object_get(all, "causes") == NULL)
+		json_object_set_new(all, "causes", json_object());
+	json_object_update_missing(json_object_get(all, "causes"), causes);
 	json_array_foreach(json_object_get(one, "machines"), i, machine)
 	{
 		document_add_machine(machines, machine);

@@ -15,6 +15,8 @@ json_t *document_new(const char *base);
 json_t *document_string(const char *text);
 /* Reads and checks a file; NULL with a line on standard error that names what is wrong. */
 json_t *document_load(const char *path);
+/* Reads a file that holds an object of texts; NULL with a line on standard error. */
+json_t *document_load_texts(const char *path);
 /* All machines and runs of the files as one document, with the base of the first. NULL with a line
  * on standard error. */
 json_t *document_merge(char *const *paths, size_t n);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WORST = 3 };
+
 void
 findings_free(struct findings *f)
 {
@@ -144,6 +146,59 @@ findings_standing(const struct study *s, size_t allocator, enum study_quantity q
 	free(ratio);
 	free(label);
 	return line;
+}
+
+static void
+findings_add_worst(struct findings *f, const struct study *s, size_t allocator,
+	enum study_quantity quantity, const struct standing *at)
+{
+	const json_t *causes = json_object_get(s->document, "causes");
+	const char *cause = json_string_value(json_object_get(causes, at->cell->workload));
+	char *line = findings_standing(s, allocator, quantity, true, at);
+
+	findings_add(f, cause != NULL ? text_format("%s Cause: %s", line, cause)
+				      : text_format("%s (cause not examined)", line));
+	free(line);
+}
+
+struct findings
+findings_worst(const struct study *s, size_t allocator, enum study_quantity quantity)
+{
+	struct findings f = {0};
+	const char *names[WORST] = {NULL};
+	size_t n;
+	struct standing *list = verdict_standings(s, allocator, quantity, &n);
+
+	for (int noise = 0; noise < 2; noise++) {
+		for (size_t i = 0; i < n && f.n < WORST; i++) {
+			const char *name = list[i].cell->workload;
+			bool skip = list[i].ratio.noise != noise || !(list[i].ratio.value > 1);
+
+			for (size_t k = 0; k < f.n; k++)
+				skip = skip || strcmp(names[k], name) == 0;
+			if (skip)
+				continue;
+			names[f.n] = name;
+			findings_add_worst(&f, s, allocator, quantity, &list[i]);
+		}
+	}
+	free(list);
+	return f;
+}
+
+struct findings
+findings_environment(const struct study *s, size_t machine)
+{
+	struct findings f = {0};
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(json_object_get(s->machines[machine], "environment"), key, value)
+	{
+		if (json_is_string(value))
+			findings_add(&f, text_format("%s: %s", key, json_string_value(value)));
+	}
+	return f;
 }
 
 struct findings

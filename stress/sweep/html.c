@@ -142,7 +142,7 @@ html_comparison(FILE *out, const struct comparison *c)
 static void
 html_extremes(FILE *out, const struct study *s)
 {
-	size_t variant = verdict_best_variant(s);
+	size_t variant = verdict_focus(s);
 
 	if (variant == s->nallocators)
 		return;
@@ -155,10 +155,12 @@ html_extremes(FILE *out, const struct study *s)
 	for (int q = 0; q < STUDY_QUANTITIES; q++) {
 		const char *name = q == STUDY_TIME ? "Time" : "Peak RSS";
 
-		fprintf(out, "<div><h3>%s, weakest</h3>\n", name);
+		fprintf(out, "<div><h3>%s, the three worst workloads</h3>\n", name);
+		html_list(out, findings_worst(s, variant, q), "nowhere behind every peer");
+		fputs("<h3>Weakest cells</h3>\n", out);
 		html_list(out, findings_extremes(s, variant, q, true, EXTREMES),
 			"nowhere behind every peer");
-		fprintf(out, "</div><div><h3>%s, strongest</h3>\n", name);
+		fprintf(out, "</div><div><h3>%s, strongest cells</h3>\n", name);
 		html_list(out, findings_extremes(s, variant, q, false, EXTREMES),
 			"nowhere ahead of every peer");
 		fputs("</div>\n", out);
@@ -198,21 +200,10 @@ html_environment(FILE *out, const struct study *s)
 {
 	fputs("<h2 id=environment>Environment</h2>\n", out);
 	for (size_t i = 0; i < s->nmachines; i++) {
-		const char *key;
-		json_t *value;
-
 		fputs("<h3>", out);
 		html_text(out, study_machine_name(s, i));
-		fputs("</h3><ul>\n", out);
-		json_object_foreach(json_object_get(s->machines[i], "environment"), key, value)
-		{
-			fputs("<li>", out);
-			html_text(out, key);
-			fputs(": ", out);
-			html_text(out, json_string_value(value));
-			putc('\n', out);
-		}
-		fputs("</ul>\n", out);
+		fputs("</h3>\n", out);
+		html_list(out, findings_environment(s, i), "not known");
 	}
 }
 

@@ -29,7 +29,7 @@ void html_heat(FILE *out, const struct study *s);
 void html_bars(FILE *out, const struct study *s);
 /* Curves over threads, and over the live set. */
 void html_curves(FILE *out, const struct study *s);
-/* Latencies, then everything that was measured. */
+/* Latencies and shares, then everything that was measured. */
 void html_latencies(FILE *out, const struct study *s);
 void html_tables(FILE *out, const struct study *s);
 

@@ -2,9 +2,9 @@
  * stress/sweep/html_tables.c - latencies, and the tables of everything that was measured. */
 #include "stress/sweep/findings.h"
 #include "stress/sweep/html_parts.h"
+#include "stress/sweep/tables.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static void
 table_head(FILE *out, const char *const *names, size_t n)
@@ -43,53 +43,46 @@ table_cell_label(FILE *out, const struct study *s, const struct study_cell *c)
 	free(label);
 }
 
-/* --- latencies ------------------------------------------------------------------------------- */
+/* --- tables of text -------------------------------------------------------------------------- */
 
-static const char *const percentiles[] = {"p50_us", "p99_us", "p999_us"};
-static const char *const percentile_names[] = {"p50", "p99", "p99.9"};
-
-enum { NPERCENTILES = sizeof(percentiles) / sizeof(percentiles[0]) };
-
-static bool
-latency_known(const struct study *s, const struct study_cell *c)
+static void
+table_of_text(FILE *out, const struct table *table)
 {
-	for (size_t a = 0; a < s->nallocators; a++)
-		if (study_stats(&c->series[a], percentiles[0]).n > 0)
-			return true;
-	return false;
+	fputs("<div><h3>", out);
+	html_text(out, table->title);
+	fputs("</h3>", out);
+	/* The place above the names stays empty, as in all tables. */
+	table_head(out, (const char *const *)table->cells + 1, table->ncolumns - 1);
+	for (size_t r = 1; r < table->nrows; r++) {
+		for (size_t i = 0; i < table->ncolumns; i++) {
+			fputs(i == 0 ? "<tr><th>" : "<td>", out);
+			html_text(out, table->cells[r * table->ncolumns + i]);
+		}
+		putc('\n', out);
+	}
+	fputs("</tbody></table></div></div>\n", out);
+}
+
+static void
+table_section(FILE *out, struct tables t, const char *head)
+{
+	if (t.n > 0)
+		fprintf(out, "%s<div class=many>\n", head);
+	for (size_t i = 0; i < t.n; i++)
+		table_of_text(out, &t.items[i]);
+	if (t.n > 0)
+		fputs("</div>\n", out);
+	tables_free(&t);
 }
 
 void
 html_latencies(FILE *out, const struct study *s)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < s->ncells; i++) {
-		const struct study_cell *c = &s->cells[i];
-
-		if (!latency_known(s, c))
-			continue;
-		if (!any)
-			fputs("<h2 id=latency>Latencies</h2>\n<p class=m>Microseconds, medians of "
-			      "the runs.</p>\n<div class=many>\n",
-				out);
-		any = true;
-		fputs("<div><h3>", out);
-		table_cell_label(out, s, c);
-		fputs("</h3>", out);
-		table_head(out, percentile_names, NPERCENTILES);
-		for (size_t a = 0; a < s->nallocators; a++) {
-			if (c->series[a].good == 0)
-				continue;
-			table_name(out, s, a);
-			for (size_t k = 0; k < NPERCENTILES; k++)
-				table_value(out, &c->series[a], percentiles[k]);
-			putc('\n', out);
-		}
-		fputs("</tbody></table></div></div>\n", out);
-	}
-	if (any)
-		fputs("</div>\n", out);
+	table_section(out, tables_latency(s),
+		"<h2 id=latency>Latencies</h2>\n<p class=m>Medians of the runs.</p>\n");
+	table_section(out, tables_share(s),
+		"<h2 id=share>Instructions in the allocator</h2>\n<p class=m>Of a shortened run, "
+		"counted by callgrind; millions in user space.</p>\n");
 }
 
 /* --- everything ------------------------------------------------------------------------------ */

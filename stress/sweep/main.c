@@ -16,6 +16,7 @@
 #include "stress/sweep/record.h"
 #include "stress/sweep/report.h"
 #include "stress/sweep/resume.h"
+#include "stress/sweep/share.h"
 #include "stress/sweep/sweep.h"
 #include "stress/sweep/text.h"
 #include "stress/sweep/workloads.h"
@@ -44,6 +45,13 @@ static const char *const default_variants[] = {"tls-hakmem", "rseq-hakmem", "loc
 enum {
 	FULL_VARIANTS = sizeof(default_variants) / sizeof(default_variants[0]),
 	QUICK_VARIANTS = FULL_VARIANTS - 1,
+};
+
+/* What a report tells beside the results. */
+struct extras {
+	json_t *old;       /* an older document to compare with, or NULL */
+	json_t *causes;    /* texts by workload, or NULL */
+	const char *focus; /* the variant that is judged, NULL for the best one */
 };
 
 /* --- the plan -------------------------------------------------------------------------------- */
@@ -178,7 +186,10 @@ main_plan(const struct options *o, const struct places *places, struct plan *pla
 			: o->quick   ? QUICK_RUNS
 				     : FULL_RUNS,
 		.quick = o->quick,
+		.shares = o->profile_share ? json_array() : NULL,
 		.limit_s = o->limit_s};
+	if (o->profile_share && !o->estimate && !share_available())
+		return false;
 	plan->workloads = workloads_find(o->workloads, o->quick);
 	if (plan->workloads == NULL ||
 		!main_threads(plan, o->threads != NULL ? o->threads : threads) ||
@@ -200,6 +211,7 @@ main_free(struct plan *plan)
 	free(plan->threads);
 	free((char *)plan->directory);
 	free(plan->environment);
+	json_decref(plan->shares);
 }
 
 /* --- what comes of it ------------------------------------------------------------------------ */
@@ -214,15 +226,53 @@ main_width(void)
 	return DEFAULT_WIDTH;
 }
 
+/* Puts what is told beside the figures into the document; false with a line on standard error. */
+static bool
+main_annotate(json_t *document, const struct extras *extras, const struct study *study)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(extras->causes, key, value)
+	{
+		size_t i = 0;
+
+		while (i < study->ncells && strcmp(study->cells[i].workload, key) != 0)
+			i++;
+		if (i == study->ncells)
+			fprintf(stderr,
+				"hakmem-sweep: --causes: no workload '%s' is in these results\n",
+				key);
+	}
+	if (extras->causes != NULL)
+		json_object_set(document, "causes", extras->causes);
+	if (extras->focus == NULL)
+		return true;
+	size_t focus = study_allocator_named(study, extras->focus);
+
+	if (focus == study->nallocators || !study->allocators[focus].hakmem) {
+		fprintf(stderr, "hakmem-sweep: --focus %s is no hakmem variant in these results\n",
+			extras->focus);
+		return false;
+	}
+	json_object_set_new(document, "focus", document_string(extras->focus));
+	return true;
+}
+
 /* Writes all files of a document, prints the table and the comparison. */
 static bool
-main_report(json_t *document, const char *base, json_t *old, const char *directory)
+main_report(json_t *document, const char *base, const struct extras *extras, const char *directory)
 {
 	struct study study, older;
 	struct comparison comparison, *compared = NULL;
+	json_t *old = extras->old;
 
 	if (!study_of(document, base, &study))
 		return false;
+	if (!main_annotate(document, extras, &study)) {
+		study_free(&study);
+		return false;
+	}
 	json_object_set_new(document, "base", document_string(study.allocators[study.base].name));
 	json_object_set_new(document, "summary", study_summary(&study));
 	if (old != NULL && study_of(old, NULL, &older)) {
@@ -261,7 +311,7 @@ main_estimate(const struct plan *plan, const struct results *results)
 }
 
 static int
-main_sweep(const struct plan *plan, struct results *results, json_t *old)
+main_sweep(const struct plan *plan, struct results *results, const struct extras *extras)
 {
 	int status = OPTIONS_EXIT, runs;
 	double expected_s = sweep_expected_s(plan, results, &runs);
@@ -274,10 +324,13 @@ main_sweep(const struct plan *plan, struct results *results, json_t *old)
 	fflush(stdout);
 	bool complete = sweep_run(plan, results);
 
+	if (complete && plan->shares != NULL)
+		share_measure(plan, plan->shares);
+	complete = complete && !launch_interrupted();
 	if (results->n > 0) {
 		json_t *document = record_sweep(plan, results, complete);
 
-		complete = main_report(document, NULL, old, plan->directory) && complete;
+		complete = main_report(document, NULL, extras, plan->directory) && complete;
 		json_decref(document);
 	}
 	if (launch_interrupted()) {
@@ -293,7 +346,8 @@ main_sweep(const struct plan *plan, struct results *results, json_t *old)
 }
 
 static int
-main_resume(struct options *o, const struct places *places, struct plan *plan, json_t *old)
+main_resume(
+	struct options *o, const struct places *places, struct plan *plan, struct extras *extras)
 {
 	struct resumed resumed;
 	struct results results = {0};
@@ -301,10 +355,19 @@ main_resume(struct options *o, const struct places *places, struct plan *plan, j
 
 	if (resume_open(o, &resumed) && main_plan(o, places, plan) &&
 		record_restore(resumed.document, plan, &results)) {
+		json_t *causes = json_object_get(resumed.document, "causes");
+
+		if (plan->shares != NULL)
+			json_array_extend(plan->shares, resume_shares(&resumed));
+		if (extras->causes == NULL)
+			extras->causes = json_incref(causes);
+		if (extras->focus == NULL)
+			extras->focus =
+				json_string_value(json_object_get(resumed.document, "focus"));
 		if (o->estimate)
 			status = main_estimate(plan, &results);
 		else if (resume_check(o, &resumed, plan->environment))
-			status = main_sweep(plan, &results, old);
+			status = main_sweep(plan, &results, extras);
 	}
 	results_free(&results);
 	resume_close(&resumed);
@@ -315,13 +378,13 @@ main_resume(struct options *o, const struct places *places, struct plan *plan, j
 
 /* A report of files, without a run. */
 static int
-main_files(const struct options *o, json_t *old)
+main_files(const struct options *o, const struct extras *extras)
 {
 	int procs = o->procs != 0 ? o->procs : (int)sysconf(_SC_NPROCESSORS_ONLN);
 	json_t *document = o->merge ? document_merge(o->files, o->nfiles)
 				    : import_mimalloc_bench(o->import, procs);
 	char *directory = document != NULL ? places_directory("sweep", o->out) : NULL;
-	bool ok = directory != NULL && main_report(document, o->base, old, directory);
+	bool ok = directory != NULL && main_report(document, o->base, extras, directory);
 
 	free(directory);
 	json_decref(document);
@@ -329,7 +392,7 @@ main_files(const struct options *o, json_t *old)
 }
 
 static int
-main_run(struct options *o, json_t *old)
+main_run(struct options *o, struct extras *extras)
 {
 	struct places places;
 	struct plan plan = {0};
@@ -342,10 +405,10 @@ main_run(struct options *o, json_t *old)
 	launch_catch_signals();
 	if (places_open(&places, o->programs)) {
 		if (o->resume != NULL)
-			status = main_resume(o, &places, &plan, old);
+			status = main_resume(o, &places, &plan, extras);
 		else if (main_plan(o, &places, &plan))
 			status = o->estimate ? main_estimate(&plan, &results)
-					     : main_sweep(&plan, &results, old);
+					     : main_sweep(&plan, &results, extras);
 	}
 	results_free(&results);
 	main_free(&plan);
@@ -359,11 +422,18 @@ main(int argc, char **argv)
 	struct options o = {0};
 
 	options_parse(argc, argv, &o);
-	json_t *old = o.compare != NULL ? document_load(o.compare) : NULL;
+	struct extras extras = {.focus = o.focus};
 	int status = OPTIONS_EXIT;
 
-	if (o.compare == NULL || old != NULL)
-		status = o.merge || o.import != NULL ? main_files(&o, old) : main_run(&o, old);
-	json_decref(old);
+	if (o.compare != NULL)
+		extras.old = document_load(o.compare);
+	if (o.causes != NULL)
+		extras.causes = document_load_texts(o.causes);
+	if ((o.compare == NULL || extras.old != NULL) &&
+		(o.causes == NULL || extras.causes != NULL))
+		status = o.merge || o.import != NULL ? main_files(&o, &extras)
+						     : main_run(&o, &extras);
+	json_decref(extras.old);
+	json_decref(extras.causes);
 	return status;
 }

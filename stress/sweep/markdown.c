@@ -4,6 +4,7 @@
 #include "stress/sweep/compare.h"
 #include "stress/sweep/findings.h"
 #include "stress/sweep/study.h"
+#include "stress/sweep/tables.h"
 #include "stress/sweep/text.h"
 #include "stress/sweep/verdict.h"
 
@@ -124,7 +125,7 @@ markdown_cells(FILE *out, const struct study *s, enum study_quantity quantity)
 static void
 markdown_extremes(FILE *out, const struct study *s)
 {
-	size_t variant = verdict_best_variant(s);
+	size_t variant = verdict_focus(s);
 
 	if (variant == s->nallocators)
 		return;
@@ -134,7 +135,9 @@ markdown_extremes(FILE *out, const struct study *s)
 	for (int q = 0; q < STUDY_QUANTITIES; q++) {
 		const char *name = q == STUDY_TIME ? "Time" : "Peak RSS";
 
-		fprintf(out, "\n%s, weakest:\n\n", name);
+		fprintf(out, "\n%s, the three worst workloads:\n\n", name);
+		markdown_list(out, findings_worst(s, variant, q), "nowhere behind every peer");
+		fprintf(out, "\n%s, weakest cells:\n\n", name);
 		markdown_list(out, findings_extremes(s, variant, q, true, EXTREMES),
 			"nowhere behind every peer");
 		fprintf(out, "\n%s, strongest:\n\n", name);
@@ -193,22 +196,43 @@ markdown_comparison(FILE *out, const struct comparison *c)
 }
 
 static void
+markdown_table(FILE *out, const struct table *table)
+{
+	fputs("\n### ", out);
+	markdown_text(out, table->title);
+	fputs("\n\n", out);
+	for (size_t r = 0; r < table->nrows; r++) {
+		putc('|', out);
+		for (size_t i = 0; i < table->ncolumns; i++) {
+			putc(' ', out);
+			markdown_text(out, table->cells[r * table->ncolumns + i]);
+			fputs(" |", out);
+		}
+		for (size_t i = 0; r == 0 && i < table->ncolumns; i++)
+			fputs(i == 0 ? "\n|---|" : "---:|", out);
+		putc('\n', out);
+	}
+}
+
+static void
+markdown_tables(FILE *out, struct tables t, const char *head)
+{
+	if (t.n > 0)
+		fputs(head, out);
+	for (size_t i = 0; i < t.n; i++)
+		markdown_table(out, &t.items[i]);
+	tables_free(&t);
+}
+
+static void
 markdown_environment(FILE *out, const struct study *s)
 {
 	fputs("\n## Environment\n", out);
 	for (size_t i = 0; i < s->nmachines; i++) {
-		const char *key;
-		json_t *value;
-
 		fputs("\nMachine ", out);
 		markdown_text(out, study_machine_name(s, i));
 		fputs(":\n\n", out);
-		json_object_foreach(json_object_get(s->machines[i], "environment"), key, value)
-		{
-			fprintf(out, "* %s: ", key);
-			markdown_text(out, json_string_value(value));
-			putc('\n', out);
-		}
+		markdown_list(out, findings_environment(s, i), NULL);
 	}
 }
 
@@ -236,6 +260,10 @@ markdown_report(FILE *out, const struct study *s, const struct comparison *c)
 	fputs("\n## Peak RSS\n", out);
 	markdown_cells(out, s, STUDY_RSS);
 	markdown_extremes(out, s);
+	markdown_tables(out, tables_latency(s), "\n## Latencies\n\nMedians of the runs.\n");
+	markdown_tables(out, tables_share(s),
+		"\n## Instructions in the allocator\n\nOf a shortened run, counted by callgrind; "
+		"millions in user space.\n");
 	markdown_failures(out, s);
 	markdown_environment(out, s);
 }

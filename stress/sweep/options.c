@@ -17,6 +17,9 @@ enum {
 	KEY_PROGRAMS,
 	KEY_LIMIT,
 	KEY_ESTIMATE,
+	KEY_PROFILE_SHARE,
+	KEY_CAUSES,
+	KEY_FOCUS,
 	KEY_COMPARE,
 	KEY_RESUME,
 	KEY_MERGE,
@@ -48,8 +51,17 @@ static const struct argp_option option_table[] = {{NULL, 0, NULL, 0, "What to ru
 	{"estimate", KEY_ESTIMATE, NULL, 0, "say how many minutes it would take; run nothing", 1},
 	{"programs", KEY_PROGRAMS, "DIR", 0, "where the workloads' programs are", 1},
 	{"resume", KEY_RESUME, "DIR", 0, "go on with the interrupted sweep of that directory", 1},
+	{"profile-share", KEY_PROFILE_SHARE, NULL, 0,
+		"count the share of Redis's instructions in each allocator as well, by valgrind",
+		1},
 	{NULL, 0, NULL, 0, "What to make of it:", 2},
 	{"base", KEY_BASE, "NAME", 0, "what ratios refer to (default: mimalloc, else glibc)", 2},
+	{"focus", KEY_FOCUS, "NAME", 0,
+		"whose strengths and weaknesses are told (default: the fastest hakmem variant)", 2},
+	{"causes", KEY_CAUSES, "FILE", 0,
+		"a JSON object of workloads and the causes of what they show; told beside the "
+		"worst three",
+		2},
 	{"out", 'o', "DIR", 0, "directory of the results (default: sweep-DATE-TIME)", 2},
 	{"compare", KEY_COMPARE, "OLD.json", 0,
 		"name what changed beyond noise since that results.json", 2},
@@ -88,9 +100,11 @@ options_check(struct argp_state *state, const struct options *o)
 			state, "--resume, --merge and --import-mimalloc-bench exclude each other");
 	if (o->resume != NULL && (selects || o->out != NULL))
 		argp_error(state, "--resume takes its plan from the directory; "
-				  "only --base, --compare and --programs go with it");
-	if ((o->merge || o->import != NULL) && (selects || o->estimate))
-		argp_error(state, "nothing is run here; only --base, --out and --compare apply");
+				  "only --base, --focus, --causes, --compare and --programs "
+				  "go with it");
+	if ((o->merge || o->import != NULL) && (selects || o->estimate || o->profile_share))
+		argp_error(state, "nothing is run here; only --base, --focus, --causes, --out "
+				  "and --compare apply");
 	if (o->merge && o->nfiles == 0)
 		argp_error(state, "--merge needs the names of results.json files");
 }
@@ -129,6 +143,12 @@ options_text(int key, const char *arg, struct options *o)
 	case KEY_RESUME:
 		o->resume = arg;
 		return 0;
+	case KEY_CAUSES:
+		o->causes = arg;
+		return 0;
+	case KEY_FOCUS:
+		o->focus = arg;
+		return 0;
 	case KEY_IMPORT:
 		o->import = arg;
 		return 0;
@@ -152,6 +172,9 @@ options_one(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_LIMIT:
 		o->limit_s = options_number(state, "--limit", arg, MAX_LIMIT_S);
+		return 0;
+	case KEY_PROFILE_SHARE:
+		o->profile_share = true;
 		return 0;
 	case KEY_ESTIMATE:
 		o->estimate = true;

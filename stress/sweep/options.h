@@ -16,7 +16,7 @@ enum {
 struct options {
 	struct allocator_choice choice;
 	const char *workloads, *threads; /* NULL: the default */
-	const char *base, *out, *programs, *compare, *resume, *import;
+	const char *base, *out, *programs, *compare, *resume, *import, *causes, *focus;
 	int runs, limit_s; /* 0: the default */
 	int procs;         /* what N stands for in results of mimalloc-bench */
 	bool quick, merge, estimate, profile_share;

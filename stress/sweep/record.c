@@ -79,9 +79,14 @@ record_machine(const struct plan *plan, bool complete)
 	json_t *choices = json_pack("{s:b, s:i, s:f, s:o, s:b}", "quick", plan->quick, "runs",
 		plan->runs, "limit_s", plan->limit_s, "threads", threads, "complete", complete);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", document_string(host), "environment",
-		record_environment(plan->environment), "plan", choices, "workloads",
+	json_t *machine = json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", document_string(host),
+		"environment", record_environment(plan->environment), "plan", choices, "workloads",
 		record_workloads(plan), "allocators", record_allocators(&plan->allocators));
+
+	json_object_set_new(choices, "profile_share", json_boolean(plan->shares != NULL));
+	if (plan->shares != NULL)
+		json_object_set(machine, "shares", plan->shares);
+	return machine;
 }
 
 static void

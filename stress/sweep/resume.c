@@ -107,6 +107,12 @@ resume_close(struct resumed *r)
 	*r = (struct resumed){0};
 }
 
+json_t *
+resume_shares(const struct resumed *r)
+{
+	return json_object_get(resume_machine(r), "shares");
+}
+
 static const char *
 resume_value(const json_t *environment, const char *key)
 {

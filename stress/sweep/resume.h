@@ -21,6 +21,8 @@ struct resumed {
  * False with a line on standard error. resume_close is to be called in any case. */
 bool resume_open(struct options *o, struct resumed *r);
 void resume_close(struct resumed *r);
+/* The shares of instructions that were measured already; borrowed, NULL where there are none. */
+json_t *resume_shares(const struct resumed *r);
 /* Whether machine and build are the same still: false with a line on standard error for what is
  * not. `now` is what machine_describe tells. That the commit's name is another is only said: what
  * counts are the files that are run. */

@@ -28,8 +28,10 @@ struct job {
 	const struct allocator *allocator;
 	const struct workload *workload;
 	int threads;
-	bool quick; /* the smaller parameters */
-	bool proof; /* the smallest parameters, under the linker's eye */
+	bool quick;                 /* the smaller parameters */
+	bool proof;                 /* the smallest parameters, under the linker's eye */
+	const char *arguments;      /* in place of the workload's, or NULL */
+	const char *const *wrapper; /* for a server: what its command line is put behind, or NULL */
 	double limit_s;
 };
 

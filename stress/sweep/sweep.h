@@ -7,6 +7,7 @@
 #include "stress/sweep/allocators.h"
 #include "stress/sweep/results.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,6 +23,7 @@ struct plan {
 	size_t nthreads;
 	int runs;
 	bool quick;
+	json_t *shares; /* of share_measure; NULL where they are not asked for */
 	double limit_s; /* of a run; 0: from the time that the workload usually takes */
 	const struct allocator *base;
 	const char *directory; /* for the results */

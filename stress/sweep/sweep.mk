@@ -33,9 +33,11 @@ sweep_modules = \
 	stress/sweep/resume.c stress/sweep/resume.h \
 	stress/sweep/results.c stress/sweep/results.h \
 	stress/sweep/run.c stress/sweep/run.h \
+	stress/sweep/share.c stress/sweep/share.h \
 	stress/sweep/stats.c stress/sweep/stats.h \
 	stress/sweep/study.c stress/sweep/study.h \
 	stress/sweep/sweep.c stress/sweep/sweep.h \
+	stress/sweep/tables.c stress/sweep/tables.h \
 	stress/sweep/text.c stress/sweep/text.h \
 	stress/sweep/verdict.c stress/sweep/verdict.h \
 	stress/sweep/workloads.c stress/sweep/workloads.h

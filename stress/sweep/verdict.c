@@ -145,6 +145,15 @@ verdict_best_variant(const struct study *s)
 	return best;
 }
 
+size_t
+verdict_focus(const struct study *s)
+{
+	const char *name = json_string_value(json_object_get(s->document, "focus"));
+	size_t focus = name != NULL ? study_allocator_named(s, name) : s->nallocators;
+
+	return focus < s->nallocators ? focus : verdict_best_variant(s);
+}
+
 static int
 verdict_by_ratio(const void *a, const void *b)
 {

@@ -35,6 +35,9 @@ size_t verdict_best_peer(
 	const struct study *s, const struct study_cell *cell, enum study_quantity quantity);
 /* The hakmem variant with the lowest mean of time over all cells; nallocators if there is none. */
 size_t verdict_best_variant(const struct study *s);
+/* The variant whose strengths and weaknesses are told: the one that the document names, else the
+ * best one; nallocators if there is none. */
+size_t verdict_focus(const struct study *s);
 
 /* A cell beside the best peer there. */
 struct standing {

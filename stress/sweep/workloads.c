@@ -328,7 +328,9 @@ workload_command(const struct workload *w, const char *program, const struct job
 	struct workload_command *command)
 {
 	static const char blank[] = " ";
-	const char *arguments = job->proof ? w->proof : workload_arguments(w, job->quick);
+	const char *arguments = job->arguments != NULL ? job->arguments
+				: job->proof           ? w->proof
+						       : workload_arguments(w, job->quick);
 	size_t n = 0;
 	char *rest = command->text;
 
