@@ -19,6 +19,6 @@ test_sweep_study_CPPFLAGS = $(sweep_test_cppflags)
 test_sweep_study_CFLAGS = $(sweep_test_cflags)
 test_sweep_study_LDADD = $(sweep_test_ldadd)
 
-TESTS += tests/test_sweep_cli tests/test_mimalloc_bench
-dist_check_SCRIPTS = tests/test_sweep_cli tests/test_mimalloc_bench
+TESTS += tests/test_sweep_cli tests/test_sweep_install tests/test_mimalloc_bench
+dist_check_SCRIPTS = tests/test_sweep_cli tests/test_sweep_install tests/test_mimalloc_bench
 EXTRA_DIST += tests/mimalloc-bench/bench.sh

@@ -62,6 +62,21 @@ places_source(const char *build)
 	return source;
 }
 
+/* Where an installed directory is now: under the prefix that this program itself was installed or
+ * moved to. To be freed. */
+static char *
+places_installed(const char *own, const char *directory)
+{
+	static const char prefix[] = SWEEP_PREFIX, bin[] = SWEEP_BINDIR;
+	size_t root = strlen(prefix), length = strlen(own);
+	bool below = strncmp(bin, prefix, root) == 0 && strncmp(directory, prefix, root) == 0;
+	size_t tail = below ? strlen(bin) - root : 0;
+
+	if (!below || length < tail || strcmp(own + length - tail, bin + root) != 0)
+		return text_format("%s", directory);
+	return text_format("%.*s%s", (int)(length - tail), own, directory + root);
+}
+
 bool
 places_open(struct places *p, const char *programs)
 {
@@ -81,11 +96,11 @@ places_open(struct places *p, const char *programs)
 		free(own);
 	} else {
 		free(p->launcher);
+		p->programs = places_installed(own, SWEEP_LIBEXECDIR);
+		p->libraries = places_installed(own, SWEEP_LIBDIR);
+		p->launcher = text_format("%s/hakmem-launch", p->programs);
+		p->scripts = text_format("%s/apps", p->programs);
 		free(own);
-		p->launcher = text_format("%s/hakmem-launch", SWEEP_LIBEXECDIR);
-		p->programs = text_format("%s", SWEEP_LIBEXECDIR);
-		p->libraries = text_format("%s", SWEEP_LIBDIR);
-		p->scripts = text_format("%s/apps", SWEEP_LIBEXECDIR);
 	}
 	if (access(p->launcher, X_OK) != 0) {
 		fprintf(stderr, "hakmem-sweep: %s is missing; run make, or make install\n",

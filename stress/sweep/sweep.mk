@@ -42,7 +42,8 @@ sweep_modules = \
 	stress/sweep/verdict.c stress/sweep/verdict.h \
 	stress/sweep/workloads.c stress/sweep/workloads.h
 sweep_cppflags = $(AM_CPPFLAGS) -D_GNU_SOURCE \
-	-DSWEEP_LIBDIR='"$(variantdir)"' -DSWEEP_LIBEXECDIR='"$(pkglibexecdir)"'
+	-DSWEEP_LIBDIR='"$(variantdir)"' -DSWEEP_LIBEXECDIR='"$(pkglibexecdir)"' \
+	-DSWEEP_PREFIX='"$(prefix)"' -DSWEEP_BINDIR='"$(bindir)"'
 
 bin_PROGRAMS += hakmem-sweep
 hakmem_sweep_SOURCES = stress/sweep/main.c $(sweep_modules)
