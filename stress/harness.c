@@ -2,6 +2,7 @@
  * stress/harness.c - the parts of the harness that are not in a workload's hot path. See
  * harness.h. */
 #include "stress/harness.h"
+#include "stress/latency.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -348,6 +349,9 @@ report(const char *workload, unsigned threads, const struct tally *total, const 
 		vprintf(extra, args);
 	}
 	va_end(args);
+	if (latency_samples() > 0)
+		printf(" p50_us=%.3f p99_us=%.3f p999_us=%.3f", latency_us(0.5), latency_us(0.99),
+			latency_us(0.999));
 	putchar('\n');
 	if (fflush(stdout) != 0)
 		harness_die(HARNESS_FAILED, "cannot write the closing line: %s", strerror(errno));

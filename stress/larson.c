@@ -15,12 +15,14 @@
  *
  * Parameters: SECONDS MIN MAX CHUNKS_PER_THREAD ROUNDS SEED THREADS.
  *
- * Prints the closing line (harness.h), with generations=, the number of threads that ran. ops
+ * Prints the closing line (harness.h), with generations=, the number of threads that ran, and the
+ * latency of single replacements (latency.h). ops
  * counts replacements (a free and a malloc); the time is fixed, so ops_per_s is the figure to
  * compare. checksum adds up the words read back in the warm-up and in the first 4096 replacements
  * (or CHUNKS_PER_THREAD, if that is fewer) of each share. These are done even if the time is over
  * sooner, so that it depends on the parameters alone; the later ones are checked just the same. */
 #include "stress/harness.h"
+#include "stress/latency.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -109,7 +111,10 @@ generation_run(struct share *s)
 		/* relaxed: it carries no data; the join is what orders main's reads. */
 		if (ops >= fixed && atomic_load_explicit(&stop, memory_order_relaxed))
 			break;
+		uint64_t start_ns = latency_start(ops);
+
 		word = replace(s->chunks, n, &s->prng);
+		latency_end(start_ns);
 		if (ops < fixed)
 			s->tally.checksum += word;
 	}

@@ -17,10 +17,12 @@
  * random one with a random place of the table of 1024. At its end a thread frees what it holds;
  * between two rounds the main thread frees half of the table.
  *
- * Prints the closing line (harness.h). ops counts blocks allocated, all of which are freed; their
- * number is fixed, so `seconds` is the figure to compare. checksum adds up the words read back from
- * all blocks; it must equal what was written. */
+ * Prints the closing line (harness.h), with the latency of single allocations, each with the
+ * writing of the block's ends (latency.h). ops counts blocks allocated, all of which are freed;
+ * their number is fixed, so `seconds` is the figure to compare. checksum adds up the words read
+ * back from all blocks; it must equal what was written. */
 #include "stress/harness.h"
+#include "stress/latency.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -103,12 +105,14 @@ list_append(struct list *l, void *mem)
 }
 
 static void
-step(struct list *l, struct prng *prng, struct sums *s)
+step(struct list *l, struct prng *prng, struct sums *s, uint64_t n)
 {
-	uint64_t random = prng_next(prng);
+	uint64_t random = prng_next(prng), start_ns = latency_start(n);
+	void *mem = block_allocate(random, s);
 	uint32_t victim;
 
-	list_append(l, block_allocate(random, s));
+	latency_end(start_ns);
+	list_append(l, mem);
 	random = prng_next(prng);
 	victim = prng_scale(random, l->n);
 	if (random % 8 < 4) {
@@ -132,7 +136,7 @@ run(struct worker *w)
 	struct sums sums = {0};
 
 	for (uint64_t i = 0; i < ops; i++)
-		step(&list, &prng, &sums);
+		step(&list, &prng, &sums, i);
 	while (list.n > 0)
 		block_free(list.blocks[--list.n], &sums);
 	free(list.blocks);

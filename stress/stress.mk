@@ -3,7 +3,7 @@
 # and are not linked to hakmem: the library under test is preloaded. AM_CFLAGS and AM_LDFLAGS hold
 # -pthread. Automake wants each source spelt out once for every program; the objects are shared.
 
-stress_harness = stress/harness.c stress/harness.h
+stress_harness = stress/harness.c stress/harness.h stress/latency.c stress/latency.h
 
 pkglibexec_PROGRAMS += stress/larson stress/threadtest stress/xmalloc stress/cfrac stress/mstress \
 	stress/sh6 stress/sh8 stress/alloc-test stress/cache-scratch stress/cache-thrash \
