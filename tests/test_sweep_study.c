@@ -652,10 +652,12 @@ START_TEST(reports_have_latencies_and_shares)
 	char *text = print_report(document, markdown_report);
 
 	ck_assert_ptr_nonnull(strstr(text, "### v\n\n| medians | ops/s |"));
-	ck_assert_ptr_nonnull(strstr(text, "| ours | 25.0 | 100.0 | 25.00 % |"));
-	ck_assert_ptr_nonnull(strstr(text, "| other | - | - | no luck |"));
+	ck_assert_ptr_nonnull(strstr(text, "| ours | 25.00 % | 25.0 | 100.0 |"));
+	ck_assert_ptr_nonnull(strstr(text, "| other | - | - | - |"));
+	ck_assert_ptr_nonnull(strstr(text, "other: no luck."));
 	free(text);
 	text = print_report(document, html_report);
+	ck_assert_ptr_nonnull(strstr(text, "other: no luck."));
 	ck_assert_ptr_nonnull(strstr(text, "<td>25.00 %"));
 	ck_assert_ptr_nonnull(strstr(text, "id=latency"));
 	free(text);

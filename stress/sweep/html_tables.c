@@ -60,14 +60,20 @@ table_of_text(FILE *out, const struct table *table)
 		}
 		putc('\n', out);
 	}
-	fputs("</tbody></table></div></div>\n", out);
+	fputs("</tbody></table></div>", out);
+	if (table->note != NULL) {
+		fputs("<p class=m>", out);
+		html_text(out, table->note);
+		fputs("</p>", out);
+	}
+	fputs("</div>\n", out);
 }
 
 static void
 table_section(FILE *out, struct tables t, const char *head)
 {
 	if (t.n > 0)
-		fprintf(out, "%s<div class=many>\n", head);
+		fprintf(out, "%s<div class=two>\n", head);
 	for (size_t i = 0; i < t.n; i++)
 		table_of_text(out, &t.items[i]);
 	if (t.n > 0)
@@ -79,7 +85,9 @@ void
 html_latencies(FILE *out, const struct study *s)
 {
 	table_section(out, tables_latency(s),
-		"<h2 id=latency>Latencies</h2>\n<p class=m>Medians of the runs.</p>\n");
+		"<h2 id=latency>Latencies</h2>\n<p class=m>Medians of the runs; the resident set "
+		"at its peak, and "
+		"fragmentation as Redis tells it.</p>\n");
 	table_section(out, tables_share(s),
 		"<h2 id=share>Instructions in the allocator</h2>\n<p class=m>Of a shortened run, "
 		"counted by callgrind; millions in user space.</p>\n");

@@ -212,6 +212,11 @@ markdown_table(FILE *out, const struct table *table)
 			fputs(i == 0 ? "\n|---|" : "---:|", out);
 		putc('\n', out);
 	}
+	if (table->note != NULL) {
+		putc('\n', out);
+		markdown_text(out, table->note);
+		putc('\n', out);
+	}
 }
 
 static void
@@ -260,7 +265,10 @@ markdown_report(FILE *out, const struct study *s, const struct comparison *c)
 	fputs("\n## Peak RSS\n", out);
 	markdown_cells(out, s, STUDY_RSS);
 	markdown_extremes(out, s);
-	markdown_tables(out, tables_latency(s), "\n## Latencies\n\nMedians of the runs.\n");
+	markdown_tables(out, tables_latency(s),
+		"\n## Latencies\n\nMedians of the runs; the resident set at its peak, and "
+		"fragmentation as Redis "
+		"tells it.\n");
 	markdown_tables(out, tables_share(s),
 		"\n## Instructions in the allocator\n\nOf a shortened run, counted by callgrind; "
 		"millions in user space.\n");

@@ -41,6 +41,7 @@ tables_free(struct tables *t)
 			free(t->items[i].cells[k]);
 		free(t->items[i].cells);
 		free(t->items[i].title);
+		free(t->items[i].note);
 	}
 	free(t->items);
 	*t = (struct tables){0};
@@ -52,14 +53,13 @@ tables_free(struct tables *t)
 static const struct {
 	const char *head, *key;
 	double scale;
-	int digits;
 } columns[] = {
-	{"ops/s", "ops_per_s", 1, 0},
-	{"p50 us", "p50_us", 1, 2},
-	{"p99 us", "p99_us", 1, 2},
-	{"p99.9 us", "p999_us", 1, 2},
-	{"peak RSS MiB", "rss_kb", 1.0 / 1024, 1},
-	{"fragmentation", "mem_fragmentation_ratio", 1, 2},
+	{"ops/s", "ops_per_s", 1},
+	{"p50 us", "p50_us", 1},
+	{"p99 us", "p99_us", 1},
+	{"p99.9 us", "p999_us", 1},
+	{"RSS MiB", "rss_kb", 1.0 / 1024},
+	{"frag.", "mem_fragmentation_ratio", 1},
 };
 
 enum { NCOLUMNS = sizeof(columns) / sizeof(columns[0]) };
@@ -82,8 +82,9 @@ tables_latency_row(struct table *table, const struct study *s, const struct stud
 	for (size_t i = 0; i + 1 < table->ncolumns; i++) {
 		struct stats stats = study_stats(&c->series[a], columns[i].key);
 
-		row[i + 1] = stats.n > 0 ? text_format("%.*f", columns[i].digits,
-						   stats.median * columns[i].scale)
+		double median = stats.median * columns[i].scale;
+
+		row[i + 1] = stats.n > 0 ? text_format("%.*f", median < 100 ? 2 : 0, median)
 					 : text_format("-");
 	}
 }
@@ -123,24 +124,26 @@ tables_share_row(struct table *table, const json_t *item)
 	double inside = json_number_value(json_object_get(item, "inside"));
 	double total = json_number_value(json_object_get(item, "total"));
 	char **row = tables_row(table);
+	bool known = reason == NULL && total > 0;
 
 	row[0] = text_format("%s", allocator != NULL ? allocator : "?");
-	if (reason != NULL || !(total > 0)) {
-		row[1] = text_format("-");
-		row[2] = text_format("-");
-		row[3] = text_format("%s", reason != NULL ? reason : "not measured");
+	row[1] = known ? text_format("%.2f %%", inside / total * 100) : text_format("-");
+	row[2] = known ? text_format("%.1f", inside / 1e6) : text_format("-");
+	row[3] = known ? text_format("%.1f", total / 1e6) : text_format("-");
+	if (known)
 		return;
-	}
-	row[1] = text_format("%.1f", inside / 1e6);
-	row[2] = text_format("%.1f", total / 1e6);
-	row[3] = text_format("%.2f %%", inside / total * 100);
+	char *note = text_format("%s%s%s: %s.", table->note != NULL ? table->note : "",
+		table->note != NULL ? " " : "", row[0], reason != NULL ? reason : "not measured");
+
+	free(table->note);
+	table->note = note;
 }
 
 struct tables
 tables_share(const struct study *s)
 {
 	static const char *const head[] = {
-		"callgrind, user space", "allocator, million", "all, million", "share"};
+		"callgrind", "share", "allocator, million", "all, million"};
 	struct tables t = {0};
 
 	for (size_t i = 0; i < s->nmachines; i++) {

@@ -11,6 +11,7 @@ struct table {
 	char *title;
 	char **cells;
 	size_t nrows, ncolumns;
+	char *note; /* below the table; NULL for none */
 };
 
 struct tables {
