@@ -136,10 +136,12 @@ resume_agrees(const struct options *o, json_t *some, const json_t *then, const j
 		if (strcmp(key, "date") == 0 || strcmp(was, is) == 0)
 			continue;
 		if (strcmp(key, "commit") == 0) {
-			fprintf(stderr,
-				"hakmem-sweep: the commit was %s and is %s; what is run "
-				"is the same\n",
-				was, is);
+			/* Once, though both environments are gone through. */
+			if (some == then)
+				fprintf(stderr,
+					"hakmem-sweep: the commit was %s and is %s; what is run is "
+					"the same\n",
+					was, is);
 			continue;
 		}
 		fprintf(stderr,
