@@ -408,7 +408,7 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 void *
 arena_take_sampled(unsigned cls, uintptr_t site)
 {
-	struct arena *a = arena_of_site(site);
+	struct arena *a = arena_of_site(site, cls);
 
 	a = a ? lock_any(a) : NULL;
 	if (!a)

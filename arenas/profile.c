@@ -20,6 +20,7 @@ struct live {
 	uint64_t born_bytes; /* allocated by the process until then */
 	uint32_t born_ms;
 	uint32_t site;
+	bool extra; /* stands for nothing */
 };
 
 /* Slots of the live table; it doubles when three quarters are taken. The first is one page. */
@@ -314,6 +315,12 @@ bucket_of(uint64_t n, unsigned buckets)
 	return bucket < buckets ? bucket : buckets - 1;
 }
 
+static struct estimate
+worth(uint64_t size, bool extra)
+{
+	return extra ? (struct estimate){0} : estimate_of(size, RELAXED(hak_profile_mean));
+}
+
 /* A sample has ended; lock. */
 static void
 forget(uintptr_t address)
@@ -323,7 +330,7 @@ forget(uintptr_t address)
 	if (!l || !l->address)
 		return;
 	struct profile_site *s = site_at(l->site);
-	struct estimate e = estimate_of(l->size, RELAXED(hak_profile_mean));
+	struct estimate e = worth(l->size, l->extra);
 	s->live_samples--;
 	s->live_parts -= e.parts;
 	s->live_bytes -= e.bytes;
@@ -338,7 +345,7 @@ forget(uintptr_t address)
 
 /* A sample begins; lock. False when there is no room, and nothing has changed then. */
 static bool
-remember(uintptr_t address, size_t size, const uintptr_t *frames, unsigned nframes)
+remember(uintptr_t address, size_t size, const uintptr_t *frames, unsigned nframes, bool extra)
 {
 	uint32_t site;
 
@@ -350,7 +357,7 @@ remember(uintptr_t address, size_t size, const uintptr_t *frames, unsigned nfram
 	struct profile_size *sizes = size_find(s, size_step(size));
 	if (!sizes)
 		return false;
-	struct estimate e = estimate_of(size, RELAXED(hak_profile_mean));
+	struct estimate e = worth(size, extra);
 	sizes->samples++;
 	s->samples++;
 	s->live_samples++;
@@ -369,7 +376,7 @@ remember(uintptr_t address, size_t size, const uintptr_t *frames, unsigned nfram
 		profile.peak_live_bytes = profile.live_bytes;
 	profile.live_count++;
 	*live_slot(address) =
-		(struct live){address, size, profile.allocated_bytes, os_now_ms(), site};
+		(struct live){address, size, profile.allocated_bytes, os_now_ms(), site, extra};
 	PROBE3(otel_memory, alloc, address, size, e.bytes);
 	return true;
 }
@@ -416,8 +423,8 @@ enter(void)
 	return true;
 }
 
-bool
-profile_alloc(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes)
+static bool
+note(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes, bool extra)
 {
 	bool ok = false;
 
@@ -427,12 +434,24 @@ profile_alloc(void *p, size_t size, uintptr_t site, const uintptr_t *frames, uns
 	}
 	if (enter()) {
 		ok = remember((uintptr_t)p, size, frames,
-			nframes < PROFILE_FRAMES ? nframes : PROFILE_FRAMES);
+			nframes < PROFILE_FRAMES ? nframes : PROFILE_FRAMES, extra);
 		lock_release(&profile.lock);
 	}
 	if (!ok)
 		atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
 	return ok;
+}
+
+bool
+profile_alloc(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes)
+{
+	return note(p, size, site, frames, nframes, false);
+}
+
+bool
+profile_alloc_extra(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes)
+{
+	return note(p, size, site, frames, nframes, true);
 }
 
 void

@@ -71,6 +71,10 @@ uint64_t profile_seed(void);
  * remembered then. The caller is between frontend_enter and frontend_leave and holds no lock above
  * RANK_PROFILE. Thread-safe; preserves errno. */
 bool profile_alloc(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes);
+/* The same for one that was not drawn: its size, thread and lifetime are noted, and it stands for
+ * nothing in the estimates. */
+bool profile_alloc_extra(
+	void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes);
 /* A block comes back; nothing happens where it is no sample. To be called before anybody can get
  * the address again. Otherwise as profile_alloc. */
 void profile_free(void *p);

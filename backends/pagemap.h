@@ -60,9 +60,9 @@ struct slab {
 	/* Blocks of the run are samples of the profile; its pages have bin 0. Fixed while a block
 	 * is out. */
 	bool sampled : 1;
-	uint16_t arena;  /* its owner's index */
-	uint16_t state;  /* arena lock: enum slab_state; Big: its owner's, enum backend_fate */
-	uint32_t npages; /* pages lock for free extents and Big blocks */
+	uint16_t arena;    /* its owner's index */
+	uint16_t state;    /* arena lock: enum slab_state; Big: its owner's, enum backend_fate */
+	uint32_t npages;   /* pages lock for free extents and Big blocks */
 	uint32_t since_ms; /* when it became idle (arena lock; pages lock for free extents) */
 	char *base;
 	union {

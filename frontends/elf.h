@@ -11,7 +11,8 @@
 #include "frontends/modules.h"
 
 /* Calls visit with the name of each function of the module's file that contains the address (not in
- * ELF's terms), cut at 255 bytes. With none where the file is no longer there, or cannot be read. */
+ * ELF's terms), cut at 255 bytes. With none where the file is no longer there, or cannot be read.
+ */
 void elf_functions_at(const struct module *m, uintptr_t address,
 	void (*visit)(void *context, const char *name), void *context);
 

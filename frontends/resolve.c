@@ -57,8 +57,8 @@ resolve_locked(uintptr_t site, const uintptr_t *addresses, unsigned n)
 		return;
 	failed = false;
 	for (unsigned i = 0; i < n && !failed; i++)
-		failed =
-			!read_frame(addresses[i], i ? frames[i - 1].id : 0, &modules[i], &frames[i]);
+		failed = !read_frame(
+			addresses[i], i ? frames[i - 1].id : 0, &modules[i], &frames[i]);
 	if (failed)
 		failed_ms = now_ms;
 	else

@@ -159,7 +159,8 @@ alloc_counted(
 
 	if (m.head)
 		return hand_out_counted(cls, m);
-	if (sample_is_due(k, cls) && (p = slow_alloc_sampled(cls, site)))
+	p = slow_alloc_sampled(cls, site, sample_is_due(k, cls));
+	if (p)
 		return p;
 	RELAXED_SET(c->used_ms[cls], now_ms);
 	RELAXED_SET(c->used, true);
@@ -178,8 +179,8 @@ alloc_cached(struct rseq_cache *c, unsigned cls, uintptr_t site, uint32_t now_ms
 {
 	struct rseq_counted *k = rseq_counted_of(c);
 	/* A thread's first call, one that met closed caches, or caches under locks. */
-	void *p = rseq_counts_each() && slow_sample_due(sizeclass_size(cls))
-			  ? slow_alloc_sampled(cls, site)
+	void *p = rseq_counts_each()
+			  ? slow_alloc_sampled(cls, site, slow_sample_due(sizeclass_size(cls)))
 			  : NULL;
 
 	if (!p)

@@ -101,7 +101,7 @@ slow_sample_due(size_t size)
 		s->random = profile_seed();
 		s->left = profile_draw(&s->random);
 	}
-	if (s->left >= size) {
+	if (s->left > size) {
 		s->left -= size;
 		return false;
 	}
@@ -109,22 +109,36 @@ slow_sample_due(size_t size)
 	return true;
 }
 
+/* `drawn`: it is there for others too; else a rule wants it. */
 static void
-record(void *p, size_t size, uintptr_t site)
+record(void *p, size_t size, uintptr_t site, bool drawn)
 {
 	uintptr_t frames[PROFILE_FRAMES];
 	unsigned n = site_walk(site, frames, PROFILE_FRAMES);
 
-	profile_alloc(p, size, site, frames, n);
+	if (drawn)
+		profile_alloc(p, size, site, frames, n);
+	else
+		profile_alloc_extra(p, size, site, frames, n);
+}
+
+static bool
+rule_samples(uintptr_t site, size_t size)
+{
+	if (HAK_LIKELY(!rules_any()) || !profile_is_on())
+		return false;
+	resolve_if_ruled(site);
+	return rules_samples(site, size);
 }
 
 void *
-slow_alloc_sampled(unsigned cls, uintptr_t site)
+slow_alloc_sampled(unsigned cls, uintptr_t site, bool due)
 {
+	if (!due && !rule_samples(site, sizeclass_size(cls)))
+		return NULL;
 	void *p = arena_take_sampled(cls, site);
-
 	if (p)
-		record(p, sizeclass_size(cls), site);
+		record(p, sizeclass_size(cls), site, due);
 	return p;
 }
 
@@ -133,10 +147,11 @@ slow_sample_big(void *p, uintptr_t site)
 {
 	size_t size = backend_usable(p);
 
-	if (!slow_sample_due(size))
+	bool due = slow_sample_due(size);
+	if (!due && !rule_samples(site, size))
 		return;
 	backend_big_sampled(p, true);
-	record(p, size, site);
+	record(p, size, site, due);
 }
 
 void
@@ -165,8 +180,9 @@ try_large(size_t size, size_t align, uintptr_t site, bool wanted, bool *zeroed)
 {
 	unsigned cls = sizeclass_aligned(size, align);
 
-	if (cls && slow_sample_due(sizeclass_size(cls))) {
-		void *sample = slow_alloc_sampled(cls, site);
+	if (cls) {
+		bool due = slow_sample_due(sizeclass_size(cls));
+		void *sample = slow_alloc_sampled(cls, site, due);
 		if (sample)
 			return sample;
 	}
@@ -222,7 +238,7 @@ slow_alloc_one(unsigned cls, uintptr_t site)
 void *
 slow_alloc_counted(unsigned cls, uintptr_t site)
 {
-	void *p = slow_sample_due(sizeclass_size(cls)) ? slow_alloc_sampled(cls, site) : NULL;
+	void *p = slow_alloc_sampled(cls, site, slow_sample_due(sizeclass_size(cls)));
 
 	return p ? p : slow_alloc_one(cls, site);
 }

@@ -26,8 +26,9 @@ void *slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *zeroed);
 void *slow_alloc_one(unsigned cls, uintptr_t site);
 /* True where an allocation of so many bytes, which no bin serves, is to be a sample. */
 bool slow_sample_due(size_t size);
-/* A block of the class for a sample, with its record; NULL when memory is exhausted. */
-void *slow_alloc_sampled(unsigned cls, uintptr_t site);
+/* A block of the class for a sample, with its record, where one is due or a rule asks for one; NULL
+ * where neither, and when memory is exhausted. */
+void *slow_alloc_sampled(unsigned cls, uintptr_t site, bool due);
 /* Makes the Big block p a sample where one is due. */
 void slow_sample_big(void *p, uintptr_t site);
 /* Closes the record of the Big block p, which is about to be freed or to become another. */

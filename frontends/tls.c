@@ -5,6 +5,7 @@
 
 #include "arenas/arena.h"
 #include "arenas/profile.h"
+#include "arenas/rules.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "backends/pages.h"
@@ -470,7 +471,8 @@ alloc_counted(struct cache *c, unsigned cls, uintptr_t site)
 		c->freed_bytes = 0;
 		return bin_pop(b);
 	}
-	if (sample_is_due(k, cls) && (p = slow_alloc_sampled(cls, site)))
+	p = slow_alloc_sampled(cls, site, sample_is_due(k, cls));
+	if (p)
 		return p;
 	struct magazine m = stock(c, cls, site, &p);
 	/* 0: there was no memory for the sample; these go uncounted. */
@@ -541,7 +543,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	struct cache *c = hak_tls.own;
 
 	if (HAK_UNLIKELY(c && c->counted && !hak_tls.busy) && size <= MID_MAX &&
-		align <= TINY_STEP) {
+		align <= TINY_STEP && !rules_any()) {
 		enter();
 		void *p = alloc_swapped(c, sizeclass_of(size ? size : 1));
 		leave(c, true);

@@ -86,7 +86,7 @@ START_TEST(test_place)
 	ck_assert_ptr_nonnull(strstr(module_base_name(module.path), known[_i].file));
 	elf_functions_at(&module, address, note_name, names);
 	ck_assert_int_eq(errno, ERRNO_MARK);
-	ck_assert_msg(strstr(names, known[_i].name) != NULL, "%s", names);
+	ck_assert_msg(strstr(names, known[_i].function) != NULL, "%s", names);
 	ck_assert(address >= module.start && address < module.end);
 }
 END_TEST
