@@ -76,7 +76,7 @@ struct slab {
 				uint64_t bitmap; /* L2 and L2.5: bit i is block i, set when free */
 			} free;
 			struct slab *next, *prev; /* in its arena's list of slabs with room */
-			uint64_t purged; /* L2.5: free blocks whose pages have been given back */
+			uint64_t purged; /* L2, L2.5: free blocks whose pages were given back */
 		} cut;
 		/* Pages lock. A free extent is in one bin and in the list by age. */
 		struct {

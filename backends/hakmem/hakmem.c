@@ -9,6 +9,10 @@
 #include "backends/pages.h"
 #include "base/assert.h"
 
+/* Blocks of L2 are given back when their slab has been quiet for this part of the time after which
+ * free memory is cold: as long as others of the slab stay, no other class can use them. */
+#define QUIET_PART 4
+
 void
 backend_init(void)
 {
@@ -72,10 +76,8 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 		list = link_get(p);
 		if (slab_kind(s) == SLAB_TINY)
 			tiny_return(slabs, s, p);
-		else if (slab_kind(s) == SLAB_MID)
-			mid_return(slabs, s, p);
 		else
-			large_return(slabs, s, p, now_ms);
+			mid_return(slabs, s, p, now_ms);
 	}
 	return list;
 }
@@ -204,9 +206,16 @@ backend_usable(const void *p)
 void
 backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
 {
+	uint32_t quiet_ms = cold_ms / QUIET_PART;
+	/* There may be many slabs of L2, and nothing is known to have changed in them. */
+	bool look = idle_for(now_ms, a->aged_ms, quiet_ms);
+
+	if (look)
+		a->aged_ms = now_ms;
 	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
-		for (unsigned cls = CLASS_LARGE; cls < CLASS_END; cls++)
-			large_age(list_of(a, cls, sampled), now_ms, cold_ms);
+		for (unsigned cls = look ? CLASS_MID : CLASS_LARGE; cls < CLASS_END; cls++)
+			mid_age(list_of(a, cls, sampled), now_ms,
+				cls < CLASS_LARGE ? quiet_ms : cold_ms);
 }
 
 size_t

@@ -2,6 +2,7 @@
  * backends/hakmem/mid.c - refill and return of blocks kept in a bitmap. */
 #include "backends/hakmem/mid.h"
 
+#include "backends/os.h"
 #include "base/assert.h"
 
 void *
@@ -13,11 +14,13 @@ mid_take(struct slab_list *list, struct slab *s, bool *zeroed)
 		index = s->cut.fresh++;
 		*zeroed = s->zero;
 	} else {
-		index = (uint32_t)__builtin_ctzll(s->cut.free.bitmap);
+		uint64_t held = s->cut.free.bitmap & ~s->cut.purged;
+		index = (uint32_t)__builtin_ctzll(held ? held : s->cut.free.bitmap);
 		uint64_t bit = (uint64_t)1 << index;
 		s->cut.free.bitmap &= ~bit;
 		s->cut.nfree--;
-		*zeroed = s->cut.purged & bit;
+		/* Of smaller blocks only the whole pages were given back. */
+		*zeroed = slab_kind(s) == SLAB_LARGE && (s->cut.purged & bit);
 		s->cut.purged &= ~bit;
 	}
 	slab_taken(list, s);
@@ -46,7 +49,7 @@ mid_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want, 
 }
 
 void
-mid_return(struct slab_list *list, struct slab *s, void *p)
+mid_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms)
 {
 	uint64_t bit = (uint64_t)1 << slab_index(s, p);
 
@@ -54,5 +57,51 @@ mid_return(struct slab_list *list, struct slab *s, void *p)
 		log_fatal("double free of %p", p);
 	s->cut.free.bitmap |= bit;
 	s->cut.nfree++;
+	s->since_ms = now_ms;
 	slab_returned(list, s);
+}
+
+/* Gives back the whole pages that n free blocks from the i-th on fill; returns bytes. */
+static size_t
+purge_run(struct slab *s, unsigned i, unsigned n)
+{
+	size_t size = sizeclass_size(s->cls), page = os_page_size();
+	size_t from = round_up(i * size, page), to = round_down((i + n) * size, page);
+
+	return from < to && os_purge(s->base + from, to - from) ? to - from : 0;
+}
+
+/* All of a slab's; a run is done as long as nothing came to it since. */
+static size_t
+purge_free(struct slab *s)
+{
+	uint64_t fresh = s->cut.free.bitmap & ~s->cut.purged;
+	uint64_t left = s->cut.free.bitmap;
+	size_t bytes = 0;
+
+	while (left && fresh) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+		uint64_t up = ~(left >> i);
+		unsigned n = up ? (unsigned)__builtin_ctzll(up) : 64;
+		uint64_t run = (n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX) << i;
+		left &= ~run;
+		if (!(run & fresh))
+			continue;
+		bytes += purge_run(s, i, n);
+		s->cut.purged |= run;
+	}
+	return bytes;
+}
+
+size_t
+mid_age(struct slab_list *list, uint32_t now_ms, uint32_t cold_ms)
+{
+	size_t bytes = 0;
+
+	for (struct slab *s = list->head; s; s = s->cut.next)
+		/* Blocks of L2.5 are known to be zero afterwards, so they must be whole pages. */
+		if ((slab_kind(s) == SLAB_MID || sizeclass_size(s->cls) % os_page_size() == 0) &&
+			s->cut.nfree > 0 && idle_for(now_ms, s->since_ms, cold_ms))
+			bytes += purge_free(s);
+	return bytes;
 }

@@ -3,6 +3,8 @@
  * returns against a list of blocks, wrong frees, exhausted memory. */
 #include "backends/backend.h"
 
+#include <sys/mman.h>
+
 #include "backends/os.h"
 #include "backends/pages.h"
 #include "base/config.h"
@@ -396,6 +398,61 @@ START_TEST(test_exhausted)
 }
 END_TEST
 
+/* Pages that hold memory among those of the n bytes at p. */
+static size_t
+resident_pages(const char *p, size_t n)
+{
+	size_t page = os_page_size(), count = 0;
+	unsigned char flags[256];
+
+	n = round_up(n, page);
+	REQUIRE_MSG(n / page <= sizeof(flags), "%zu bytes", n);
+	REQUIRE_EQ(mincore((void *)(uintptr_t)p, n, flags), 0);
+	for (size_t i = 0; i < n / page; i++)
+		count += flags[i] & 1;
+	return count;
+}
+
+/* Of a quiet slab the pages of its free blocks go, and nothing of those that stay. */
+START_TEST(test_quiet_slab)
+{
+	unsigned cls = sizeclass_of(6000); /* no whole number of pages */
+	size_t size = sizeclass_size(cls), n = sizeclass_table[cls].capacity;
+	char *held[64];
+	bool zeroed = false;
+	struct batch b = {0};
+
+	start();
+	for (size_t i = 0; i < n; i++) {
+		held[i] = backend_take(&arena, cls, &zeroed);
+		memset(held[i], 0x11 * (int)(i % 15 + 1), size);
+	}
+	size_t before = resident_pages(held[0], n * size);
+	/* All but the first, the fifth and the last. */
+	for (size_t i = 1; i + 1 < n; i++)
+		if (i != 4) {
+			link_set(held[i], NULL);
+			backend_return(&arena, held[i], 1000);
+		}
+	backend_arena_age(&arena, 1010, 800);
+	REQUIRE_EQ(resident_pages(held[0], n * size), before);
+	backend_arena_age(&arena, 3000, 800);
+	size_t page = os_page_size();
+	size_t most = 3 * (size / page + 2);
+	REQUIRE_MSG(resident_pages(held[0], n * size) <= most, "%zu pages of %zu, not %zu",
+		resident_pages(held[0], n * size), before, most);
+	for (size_t i = 0; i < n; i += i == 0 ? 4 : n - 5)
+		for (size_t at = 0; at < size; at++)
+			REQUIRE_EQ(held[i][at], (char)(0x11 * (int)(i % 15 + 1)));
+	backend_audit(&arena);
+	/* What was given back is handed out again. */
+	REQUIRE_EQ(backend_refill(&arena, cls, (uint32_t)n - 3, (uint32_t)n - 3, &b), n - 3);
+	for (uint32_t i = 0; i < b.nblocks; i++)
+		memset(b.blocks[i], 0x5a, size);
+	backend_audit(&arena);
+}
+END_TEST
+
 START_TEST(test_samples)
 {
 	start();
@@ -412,6 +469,7 @@ main(void)
 
 	unit_begin("test_backend");
 	tcase_add_test(tc, test_samples);
+	tcase_add_test(tc, test_quiet_slab);
 	tcase_add_test(tc, test_random);
 	tcase_add_loop_test(tc, test_each_class, 1, CLASS_END);
 	tcase_add_test(tc, test_other_arena);
