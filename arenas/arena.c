@@ -3,6 +3,7 @@
 #include "arenas/arena.h"
 
 #include "arenas/internal.h"
+#include "arenas/pressure.h"
 #include "arenas/rules.h"
 #include "arenas/select.h"
 #include "arenas/sites.h"
@@ -75,6 +76,7 @@ arena_init(void)
 	sites_init();
 	if (CONFIG_PATH(rules))
 		rules_load(CONFIG_PATH(rules));
+	pressure_init();
 }
 
 void
@@ -309,6 +311,8 @@ borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 static bool
 map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct batch *b)
 {
+	if (pages_over_soft(sizeclass_size(d->cls)))
+		arena_make_room();
 	if (!arena_lock(a))
 		return false;
 	if (a->depot_bytes > DEPOT_KEEP) {
@@ -391,6 +395,8 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 	bool wanted = *zeroed;
 
 	*zeroed = false;
+	if (pages_over_soft(sizeclass_size(cls)))
+		arena_make_room();
 	a = a ? lock_any(a) : NULL;
 	if (!a)
 		return NULL;

@@ -71,6 +71,14 @@ void *arena_take_sampled(unsigned cls, uintptr_t site);
 void arena_give(void *p);
 /* Ages depots and slabs, at most every ARENA_TICK_MS; cheap when it is not due. */
 void arena_tick(uint32_t now_ms);
+/* Gives back what has been idle for the settings' times, or cold_ms where that is less than theirs;
+ * returns the bytes given back. */
+size_t arena_age(uint32_t now_ms, uint32_t cold_ms);
+/* When a thread was last on a slow path. */
+uint32_t arena_last_active_ms(void);
+/* Before more memory is held than the soft limit allows: gives everything idle back, at most every
+ * few ms. */
+void arena_make_room(void);
 /* Gives everything idle back now but `keep` bytes; returns the bytes given back. */
 size_t arena_trim(size_t keep);
 /* When memory is exhausted: everything back, address space too. */

@@ -3,15 +3,22 @@
  *
  * Free memory is Hot and kept until it has been idle for HAKMEM_WARM ms; then it is Warm, offered
  * to the system, and after HAKMEM_COLD ms Cold, given back at once. Depots that have been idle for
- * as long go back to their slabs, which empties these. Time is looked at on slow paths only. */
+ * as long go back to their slabs, which empties these. While memory is short (pressure.h) what
+ * would be Warm is Cold. Time is looked at on slow paths, or by the background thread
+ * (background.h). */
+#include "arenas/background.h"
 #include "arenas/internal.h"
+#include "arenas/pressure.h"
 #include "arenas/profile.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "base/config.h"
 #include "base/probe.h"
 
-static _Atomic uint32_t last_tick_ms;
+/* Above the soft limit all that is idle is given back at most this often. */
+#define ROOM_MS 10
+
+static _Atomic uint32_t last_tick_ms, last_room_ms;
 /* When any thread was last on a slow path. */
 static _Atomic uint32_t last_active_ms;
 
@@ -89,7 +96,7 @@ arena_flush_deferred(void)
 static size_t
 age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 {
-	size_t before = backend_totals().purged;
+	size_t before = backend_purged();
 
 	arena_flush_deferred();
 	for (unsigned i = 0; i < MAX_ARENAS; i++) {
@@ -98,31 +105,63 @@ age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 			age_arena(a, now_ms, cold_ms);
 	}
 	backend_age(now_ms, warm_ms, cold_ms, keep);
-	size_t purged = backend_totals().purged - before;
+	size_t purged = backend_purged() - before;
 	PROBE1(hakmem, purge, purged);
 	return purged;
+}
+
+size_t
+arena_age(uint32_t now_ms, uint32_t cold_ms)
+{
+	uint32_t warm_ms = (uint32_t)CONFIG(warm);
+
+	if (pressure_is_on() && warm_ms < cold_ms)
+		cold_ms = warm_ms;
+	return age(now_ms, warm_ms, cold_ms, CONFIG(keep));
+}
+
+uint32_t
+arena_last_active_ms(void)
+{
+	return RELAXED(last_active_ms);
+}
+
+/* True where it is this thread that has to do what is done so often. */
+static bool
+is_due(_Atomic uint32_t *last_ms, uint32_t now_ms, uint32_t interval_ms)
+{
+	uint32_t last = RELAXED(*last_ms);
+
+	return now_ms - last >= interval_ms && !lock_fork_is_open() &&
+	       atomic_compare_exchange_strong_explicit(
+		       last_ms, &last, now_ms, memory_order_relaxed, memory_order_relaxed);
 }
 
 void
 arena_tick(uint32_t now_ms)
 {
-	uint32_t last = atomic_load_explicit(&last_tick_ms, memory_order_relaxed);
-	uint32_t active = atomic_load_explicit(&last_active_ms, memory_order_relaxed);
+	uint32_t active = RELAXED(last_active_ms);
 	uint32_t cold_ms = (uint32_t)CONFIG(cold);
 
 	if (active != now_ms)
-		atomic_store_explicit(&last_active_ms, now_ms, memory_order_relaxed);
-	if (now_ms - last < ARENA_TICK_MS || lock_fork_is_open())
-		return;
-	/* One thread does it; the others have work of their own. */
-	if (!atomic_compare_exchange_strong_explicit(
-		    &last_tick_ms, &last, now_ms, memory_order_relaxed, memory_order_relaxed))
+		RELAXED_SET(last_active_ms, now_ms);
+	background_note();
+	if (!is_due(&last_tick_ms, now_ms, ARENA_TICK_MS) || background_ages(now_ms))
 		return;
 	/* After a pause of the whole program all that is free has been idle that long, also pages
 	 * that only now come out of depots. */
 	if (now_ms - active >= cold_ms)
 		cold_ms = 0;
-	age(now_ms, (uint32_t)CONFIG(warm), cold_ms, CONFIG(keep));
+	arena_age(now_ms, cold_ms);
+}
+
+void
+arena_make_room(void)
+{
+	uint32_t now_ms = os_now_ms();
+
+	if (is_due(&last_room_ms, now_ms, ROOM_MS))
+		age(now_ms, 0, 0, 0);
 }
 
 size_t

@@ -27,6 +27,7 @@
  * | backend_age        | nothing      | Big and pages locks | a fork: does nothing               |
  * | backend_reclaim    | nothing      | Big and pages locks | a fork: does nothing               |
  * | backend_bigcache   | nothing      | nothing             | false: there is no such class      |
+ * | backend_purged     | nothing      | nothing             | cannot fail                        |
  * | backend_audit      | arena        | nothing             | aborts                             |
  * | backend_fork_*     | fork handler | Big and pages locks | cannot fail                        |
  */
@@ -149,6 +150,8 @@ void backend_reclaim(void);
 struct backend_totals backend_totals(void);
 /* The class's counters; false where the back-end has no such class, or no BigCache. Any thread. */
 bool backend_bigcache(unsigned class, struct backend_bigcache *out);
+/* Its `purged` alone, by one load. */
+size_t backend_purged(void);
 /* Bytes of the arena's blocks that its slabs have handed out; arena lock. */
 size_t backend_arena_live(const struct backend_arena *a);
 /* Adds what the arena's slabs hold, tier by tier, to *out; nothing to TIER_BIG. As far as the

@@ -29,7 +29,10 @@ static struct {
 	struct slab *oldest, *newest;        /* resident extents */
 	_Atomic size_t used, resident, peak; /* pages */
 	_Atomic size_t purges, purged;       /* ranges, bytes */
-} heap = {.lock = LOCK_INITIALIZER(RANK_PAGES)};
+	_Atomic size_t refused;              /* by the hard limit (a number) */
+	/* Pages; set by any thread. */
+	_Atomic size_t soft, hard;
+} heap = {.lock = LOCK_INITIALIZER(RANK_PAGES), .soft = SIZE_MAX, .hard = SIZE_MAX};
 
 static size_t
 load(const _Atomic size_t *counter)
@@ -52,6 +55,8 @@ bin_of(size_t npages)
 	unsigned log = log2_floor(npages);
 	return EXACT + (log - 5) * 8 + ((unsigned)(npages >> (log - 3)) & 7);
 }
+
+static size_t age_locked(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep);
 
 static enum set
 set_of(const struct slab *s)
@@ -232,14 +237,37 @@ carve(struct slab *s, size_t npages, size_t align_pages)
 	return s;
 }
 
+/* True where npages more would hold more than the limit. */
+static bool
+beyond(const _Atomic size_t *limit, size_t npages)
+{
+	return load(&heap.used) + load(&heap.resident) + npages > load(limit);
+}
+
+/* Above the soft limit idle pages are given back before others come to hold memory; this may
+ * release the lock for a while. False above the hard limit. */
+static bool
+may_hold(size_t npages)
+{
+	if (HAK_UNLIKELY(beyond(&heap.soft, npages)) && load(&heap.resident) > 0)
+		age_locked(os_now_ms(), 0, 0, 0);
+	if (HAK_LIKELY(!beyond(&heap.hard, npages)))
+		return true;
+	add(&heap.refused, 1);
+	return false;
+}
+
 static struct slab *
 alloc_locked(size_t npages, size_t align_pages, bool dense)
 {
 	size_t need = npages + align_pages - 1;
 	struct slab *s = find_fit(RESIDENT, need);
 
-	if (!s)
+	if (!s) {
+		if (!may_hold(npages))
+			return NULL;
 		s = find_fit(CLEAN, need);
+	}
 	if (s) {
 		extent_remove(s);
 	} else {
@@ -324,6 +352,9 @@ extend_locked(struct slab *s, size_t more, bool *zeroed)
 	struct slab *after = pagemap_after(s);
 
 	if (!after || slab_kind(after) != SLAB_FREE || after->npages < more)
+		return false;
+	/* The caller has other ways, which do what there is to do about limits. */
+	if (after->zero && (beyond(&heap.soft, more) || beyond(&heap.hard, more)))
 		return false;
 	*zeroed = after->zero;
 	extent_remove(after);
@@ -436,15 +467,14 @@ purge_victims(struct victims *v, uint32_t now_ms)
 	return all;
 }
 
-size_t
-pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
+/* As pages_age; the lock is released while pages are given back. */
+static size_t
+age_locked(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 {
 	struct victims v;
 	size_t bytes = 0;
 	bool more;
 
-	if (!lock_acquire(&heap.lock))
-		return 0;
 	do {
 		collect_victims(&v, now_ms, warm_ms, cold_ms, keep);
 		more = v.n == AGE_BATCH;
@@ -452,6 +482,15 @@ pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 			more = purge_victims(&v, now_ms) && more;
 		bytes += v.bytes;
 	} while (more);
+	return bytes;
+}
+
+size_t
+pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
+{
+	if (!lock_acquire(&heap.lock))
+		return 0;
+	size_t bytes = age_locked(now_ms, warm_ms, cold_ms, keep);
 	lock_release(&heap.lock);
 	return bytes;
 }
@@ -472,6 +511,32 @@ pages_reclaim(void)
 	lock_release(&heap.lock);
 }
 
+size_t
+pages_purged(void)
+{
+	return load(&heap.purged);
+}
+
+void
+pages_set_limits(size_t soft, size_t hard)
+{
+	RELAXED_SET(heap.soft, soft == SIZE_MAX ? SIZE_MAX : soft / PAGE_BYTES);
+	RELAXED_SET(heap.hard, hard == SIZE_MAX ? SIZE_MAX : hard / PAGE_BYTES);
+}
+
+bool
+pages_is_limited(void)
+{
+	return load(&heap.soft) != SIZE_MAX || load(&heap.hard) != SIZE_MAX;
+}
+
+bool
+pages_over_soft(size_t bytes)
+{
+	return HAK_UNLIKELY(load(&heap.soft) != SIZE_MAX) &&
+	       beyond(&heap.soft, bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0));
+}
+
 struct pages_totals
 pages_totals(void)
 {
@@ -481,6 +546,7 @@ pages_totals(void)
 		.peak = load(&heap.peak) * PAGE_BYTES,
 		.purges = load(&heap.purges),
 		.purged = load(&heap.purged),
+		.refused = load(&heap.refused),
 	};
 }
 

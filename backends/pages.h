@@ -6,6 +6,9 @@
  * are handed out first. An extent's idle time is the mean over its pages, so that steady traffic at
  * one end doesn't keep the rest from ageing.
  *
+ * Two limits go by what is held: runs handed out, touched or not, and resident free pages. Above
+ * the soft one idle pages are given back before more are held; above the hard one no more are.
+ *
  * One lock, RANK_PAGES; the functions take it themselves. */
 #ifndef HAK_BACKENDS_PAGES_H
 #define HAK_BACKENDS_PAGES_H
@@ -18,11 +21,12 @@ struct pages_totals {
 	size_t peak;     /* the highest `used` so far */
 	size_t purges;   /* ranges given back */
 	size_t purged;   /* bytes given back so far */
+	size_t refused;  /* runs that the hard limit refused (a number) */
 };
 
 /* A run of npages, its base a multiple of align_pages (a power of two) pages; its record has base,
  * npages, region and zero set, kind SLAB_NONE. `dense` as in pagemap_grow. NULL when memory is
- * exhausted or a fork holds the lock. */
+ * exhausted, the hard limit is reached, or a fork holds the lock. */
 struct slab *pages_alloc(size_t npages, size_t align_pages, bool dense);
 /* Takes a run back. `zero`: its pages are known to hold no memory; else they count as resident and
  * just used. False, and nothing done, when a fork holds the lock. */
@@ -42,6 +46,15 @@ void pages_reclaim(void);
 void pages_limit_address_space(size_t limit);
 /* Memory for the library's own structures, zeroed and never freed; NULL when exhausted. */
 void *pages_meta_alloc(size_t size);
+/* Sets the limits in bytes, SIZE_MAX for none; any thread. */
+void pages_set_limits(size_t soft, size_t hard);
+/* True where there is a limit. Any thread. */
+bool pages_is_limited(void);
+/* True where so many bytes more would be held than the soft limit allows. Any thread, approximate;
+ * one load where there is no limit. */
+bool pages_over_soft(size_t bytes);
+/* Bytes given back so far; any thread. */
+size_t pages_purged(void);
 /* A snapshot; any thread. */
 struct pages_totals pages_totals(void);
 /* Walks all extents and aborts where an invariant is broken. */

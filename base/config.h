@@ -24,6 +24,11 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 		"CPUs that the process may use then: those of its affinity mask, or fewer where "  \
 		"a "                                                                               \
 		"cgroup's quota grants less.")                                                     \
+	X(background, 0, 0, 1, "0 or 1",                                                           \
+		"1: a thread of the library's gives idle memory back, also while the program "     \
+		"makes no call, and heeds memory pressure. It is started once 2 MiB are held, "    \
+		"and "                                                                             \
+		"sleeps while nothing is idle.")                                                   \
 	X(bigcache, 64, 0, 1048576, "MiB",                                                         \
 		"The most memory that BigCache keeps of freed blocks above 1 MiB. 0 keeps none.")  \
 	X(cold, 800, 0, 3600000, "ms",                                                             \
@@ -33,6 +38,16 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 		"M_MMAP_THRESHOLD.")                                                               \
 	X(keep, 0, 0, 1ull << 46, "bytes",                                                         \
 		"Free memory that ageing leaves alone. Also mallopt's M_TRIM_THRESHOLD.")          \
+	X(limit_cgroup, 0, 0, 1, "0 or 1",                                                         \
+		"1: limits from the memory control group, where they are lower than those of the " \
+		"next two settings: soft at memory.high or three quarters of memory.max (version " \
+		"1: memory.limit_in_bytes), hard at fifteen sixteenths of it.")                    \
+	X(limit_hard, 0, 0, 1ull << 26, "MiB",                                                     \
+		"Memory that the heap holds above this is refused, after all that is idle has "    \
+		"been given back: malloc returns NULL, errno is ENOMEM. 0 sets no limit.")         \
+	X(limit_soft, 0, 0, 1ull << 26, "MiB",                                                     \
+		"Above this idle memory is given back before the heap takes more. 0 sets no "      \
+		"limit.")                                                                          \
 	X(profile, 0, 0, 1ull << 40, "bytes",                                                      \
 		"The mean distance, in allocated bytes, between the blocks that are sampled for "  \
 		"the profile, at random. 0 samples none. docs/profile.md describes the profile.")  \

@@ -2,14 +2,8 @@
  * base/lock.c - the futex mutex, rank checks, and waiting in the window of a fork. */
 #include "base/lock.h"
 
-#include <errno.h>
-#include <linux/futex.h>
-#include <sched.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "base/assert.h"
+#include "base/futex.h"
 #include "base/inject.h"
 
 #define SPINS 40
@@ -60,18 +54,6 @@ rank_leave(const struct lock *l)
 #endif
 
 static void
-futex_wait(struct lock *l, uint32_t expected, const struct timespec *timeout)
-{
-	syscall(SYS_futex, &l->state, FUTEX_WAIT_PRIVATE, expected, timeout, NULL, 0);
-}
-
-static void
-futex_wake(struct lock *l, int count)
-{
-	syscall(SYS_futex, &l->state, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
-}
-
-static void
 cpu_relax(void)
 {
 #if defined(__x86_64__)
@@ -104,7 +86,6 @@ window_number(void)
 static HAK_NOINLINE bool
 acquire_contended(struct lock *l, bool forever)
 {
-	int saved = errno;
 	uint32_t timed_out = 0;
 
 	for (int i = 0; i < SPINS; i++) {
@@ -117,7 +98,6 @@ acquire_contended(struct lock *l, bool forever)
 		uint32_t window = forever ? 0 : window_number();
 		bool open = window & 1;
 		if (open && timed_out == window) {
-			errno = saved;
 			refused_window = window;
 			refused = true;
 			return false;
@@ -125,15 +105,14 @@ acquire_contended(struct lock *l, bool forever)
 		/* A thread that has been refused in this window sleeps shortly, so that it leaves
 		 * the CPU to those that the fork waits for. Outside a window there is a limit too:
 		 * one may open between the look above and the sleep. */
-		struct timespec patience = {0, LOCK_FORK_PATIENCE_US * 1000};
+		uint64_t patience_us = LOCK_FORK_PATIENCE_US;
 		if (!open)
-			patience.tv_nsec = LOCK_LOOK_MS * 1000000L;
+			patience_us = LOCK_LOOK_MS * 1000;
 		else if (refused_window == window)
-			patience.tv_nsec /= 20;
-		futex_wait(l, CONTENDED, &patience);
+			patience_us /= 20;
+		futex_wait(&l->state, CONTENDED, patience_us);
 		timed_out = window;
 	}
-	errno = saved;
 	rank_enter(l);
 	HAK_INJECT(INJECT_LOCK_HELD);
 	return true;
@@ -166,12 +145,8 @@ lock_release(struct lock *l)
 {
 	rank_leave(l);
 	/* Release pairs with the acquire in lock_try and acquire_contended. */
-	if (atomic_exchange_explicit(&l->state, FREE, memory_order_release) == CONTENDED) {
-		int saved = errno;
-
-		futex_wake(l, 1);
-		errno = saved;
-	}
+	if (atomic_exchange_explicit(&l->state, FREE, memory_order_release) == CONTENDED)
+		futex_wake(&l->state, 1);
 }
 
 void

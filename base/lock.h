@@ -20,6 +20,7 @@
 #define LOCK_RANKS(X)                                                                              \
 	X(RANK_STARTUP, "the heap's first initialisation")                                         \
 	X(RANK_RULES, "resolving a call site for Site Rules")                                      \
+	X(RANK_BACKGROUND, "the background thread's start, end and work")                          \
 	X(RANK_CACHES, "the list of thread caches")                                                \
 	X(RANK_PROFILE, "sampled blocks and their sites")                                          \
 	X(RANK_GROWTH, "the number of arenas")                                                     \

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arenas/background.h"
 #include "backends/backend.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
@@ -384,6 +385,7 @@ static void __attribute__((constructor)) library_begin(void)
 	slow_startup();
 	fork_register();
 	profile_file_init();
+	background_allow();
 }
 
 static void __attribute__((destructor)) library_end(void)

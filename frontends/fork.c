@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "arenas/arena.h"
+#include "arenas/background.h"
 #include "arenas/profile.h"
 #include "backends/emergency.h"
 #include "base/inject.h"
@@ -28,6 +29,7 @@ prepare(void)
 	bool now_entered = frontend_enter();
 	arena_flush_deferred();
 	resolve_fork_prepare();
+	background_fork_prepare();
 	frontend_fork_prepare();
 	profile_fork_prepare();
 	arena_fork_prepare();
@@ -46,6 +48,7 @@ parent(void)
 	arena_fork_parent();
 	profile_fork_parent();
 	frontend_fork_parent();
+	background_fork_parent();
 	resolve_fork_parent();
 	arena_flush_deferred();
 	if (leave)
@@ -64,6 +67,7 @@ child(void)
 	resolve_fork_child();
 	if (entered)
 		frontend_leave();
+	background_fork_child();
 }
 
 void

@@ -16,6 +16,8 @@
  * | frontend_init          | the first call, | nothing           | cannot fail                    |
  * |                        | startup lock    |                   |                                |
  * | frontend_flush         | any thread      | locks             | cannot fail                    |
+ * | frontend_drain_idle    | the background  | the cache list    | false: call it again           |
+ * |                        | thread          |                   |                                |
  * | frontend_totals        | any thread      | the cache list    | cannot fail                    |
  * | frontend_classes       | any thread      | the cache list    | cannot fail                    |
  * | frontend_each_cache    | any thread      | the cache list    | cannot fail                    |
@@ -67,6 +69,9 @@ HAK_INLINE void frontend_free(void *p);
 void frontend_init(void);
 /* Gives the calling thread's cached blocks back to the arenas. Between enter and leave. */
 void frontend_flush(void);
+/* Makes caches give up what has been idle for least_ms (0: everything) as far as another thread
+ * than their owners may; false where the next call may do more. */
+bool frontend_drain_idle(uint32_t now_ms, uint32_t least_ms);
 /* A snapshot; approximate while other threads run. */
 void frontend_totals(struct frontend_totals *out);
 /* The same by class: out[c] for each class c below BIN_CLASSES; zeroes where nothing is cached. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * frontends/lock.c - one block, one lock. */
 #include "arenas/arena.h"
+#include "arenas/background.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "base/inject.h"
@@ -47,6 +48,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	p = size > MID_MAX || align > TINY_STEP ? slow_alloc_large(size, align, site, zeroed)
 						: slow_alloc_counted(sizeclass_of(size), site);
 	frontend_leave();
+	background_start(site);
 	return p;
 }
 
@@ -74,6 +76,14 @@ frontend_init(void)
 void
 frontend_flush(void)
 {
+}
+
+bool
+frontend_drain_idle(uint32_t now_ms, uint32_t least_ms)
+{
+	(void)now_ms;
+	(void)least_ms;
+	return true;
 }
 
 void

@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 #include "arenas/arena.h"
+#include "arenas/background.h"
+#include "arenas/pressure.h"
 #include "arenas/rules.h"
 #include "arenas/sites.h"
 #include "backends/os.h"
+#include "backends/pages.h"
 #include "base/config.h"
 #include "base/writer.h"
 #include "frontends/modules.h"
@@ -160,6 +163,63 @@ write_system(struct writer *w)
 	writer_number(w, "offer_bytes", advice.offered_bytes);
 	writer_number(w, "huge_calls", advice.huges);
 	writer_number(w, "huge_bytes", advice.huge_bytes);
+	writer_end(w);
+}
+
+/* --- the background thread, limits and pressure ---------------------------------------------- */
+
+static void
+write_background(struct writer *w)
+{
+	static const char *const states[] = {"off", "none yet", "wanted", "running", "ended"};
+	struct background_report b;
+
+	background_report(&b);
+	writer_object(w, "background");
+	writer_string(w, "state", states[b.state]);
+	writer_number(w, "started", b.started);
+	writer_number(w, "failures", b.failures);
+	writer_number(w, "wakeups", b.wakeups);
+	writer_number(w, "ticks", b.ticks);
+	writer_number(w, "purged_bytes", b.purged);
+	writer_end(w);
+}
+
+/* SIZE_MAX and UINT64_MAX, which are the same, stand for none. */
+static void
+write_limit(struct writer *w, const char *key, uint64_t bytes)
+{
+	if (bytes != UINT64_MAX)
+		writer_number(w, key, bytes);
+	else
+		writer_null(w, key);
+}
+
+static void
+write_pressure(struct writer *w)
+{
+	static const char *const stalls[] = {"unreadable", "cgroup", "system"};
+	struct pressure_report p;
+	struct pages_totals pages = pages_totals();
+
+	pressure_report(&p);
+	writer_object(w, "limits");
+	write_limit(w, "soft_bytes", p.soft);
+	write_limit(w, "hard_bytes", p.hard);
+	writer_number(w, "held_bytes", pages.used + pages.resident);
+	writer_number(w, "refused", pages.refused);
+	writer_end(w);
+	writer_object(w, "pressure");
+	writer_number(w, "looks", p.looks);
+	writer_string(w, "stalls", p.looks ? stalls[p.stall] : "not read");
+	writer_string(w, "cgroup", !p.looks ? "not read" : p.group ? "readable" : "unreadable");
+	write_limit(w, "cgroup_limit_bytes", p.group_limit);
+	if (p.group)
+		writer_number(w, "cgroup_used_bytes", p.group_used);
+	else
+		writer_null(w, "cgroup_used_bytes");
+	writer_number(w, "on", p.on);
+	writer_number(w, "episodes", p.episodes);
 	writer_end(w);
 }
 
@@ -531,6 +591,8 @@ report_write(bool json)
 	write_rules(&w);
 	write_sites(&w);
 	write_system(&w);
+	write_background(&w);
+	write_pressure(&w);
 	write_settings(&w);
 	writer_finish(&w);
 	errno = saved;

@@ -4,6 +4,7 @@
  * A slow path may lose its CPU between any two steps of rseq_cache.h; it then goes on in another
  * cache, and what it finds no room for goes to the arenas. */
 #include "arenas/arena.h"
+#include "arenas/background.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "base/assert.h"
@@ -230,6 +231,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	else
 		p = alloc_cached(c, sizeclass_of(size), site, now_ms);
 	frontend_leave();
+	background_start(site);
 	return p;
 }
 
@@ -310,4 +312,11 @@ void
 frontend_flush(void)
 {
 	rseq_drain_idle(os_now_ms(), 0);
+}
+
+bool
+frontend_drain_idle(uint32_t now_ms, uint32_t least_ms)
+{
+	rseq_drain_idle(now_ms, least_ms);
+	return true;
 }

@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "arenas/arena.h"
+#include "arenas/background.h"
 #include "arenas/profile.h"
 #include "backends/emergency.h"
-#include "backends/pagemap.h"
+#include "backends/pages.h"
 #include "base/assert.h"
 #include "base/config.h"
 #include "base/lock.h"
@@ -32,6 +33,7 @@ startup(void)
 		site_init();
 		counts_init();
 		frontend_init();
+		background_init(frontend_drain_idle);
 		/* Release pairs with the acquire in slow_startup. */
 		atomic_store_explicit(&ready, true, memory_order_release);
 	}
@@ -189,6 +191,8 @@ try_large(size_t size, size_t align, uintptr_t site, bool wanted, bool *zeroed)
 	*zeroed = wanted;
 	if (cls)
 		return arena_take(cls, site, zeroed);
+	if (pages_over_soft(size))
+		arena_make_room();
 	void *p = backend_big_alloc(size, align, zeroed);
 	if (p)
 		note_big(p, site);

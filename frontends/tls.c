@@ -4,13 +4,16 @@
 #include <string.h>
 
 #include "arenas/arena.h"
+#include "arenas/background.h"
 #include "arenas/profile.h"
 #include "arenas/rules.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
+#include "backends/os_thread.h"
 #include "backends/pages.h"
 #include "base/assert.h"
 #include "base/config.h"
+#include "base/futex.h"
 #include "base/inject.h"
 #include "base/lock.h"
 #include "frontends/frontend.h"
@@ -26,6 +29,10 @@
 #define FREED_BYTES 65536
 /* A cache looks at this interval for bins that have not been used for as long. */
 #define CACHE_AGE_MS 100
+/* So many caches of other threads are looked at in one go, each so often at most while its owner
+ * makes no call. */
+#define DRAIN_CACHES 64
+#define DRAIN_TRIES 8
 
 /* All miss: no heads, no room. Only `room` is ever written, by free's subtraction, and every thread
  * sets it back; it is never above 0. */
@@ -50,13 +57,24 @@ static _Atomic bool all_disarmed;
 
 /* --- entering and leaving the slow path ------------------------------------------------------ */
 
+/* Until the background thread has done with the cache. */
+HAK_INLINE void
+wait_unclaimed(struct cache *c)
+{
+	/* Acquire pairs with the release in unclaim. */
+	while (HAK_UNLIKELY(atomic_load_explicit(&c->claimed, memory_order_acquire)))
+		futex_wait(&c->claimed, 1, 0);
+}
+
 static void
 enter(void)
 {
-	hak_tls.busy = true;
+	RELAXED_SET(hak_tls.busy, true);
 	RELAXED_SET(hak_tls.alloc, hak_empty_bins);
 	RELAXED_SET(hak_tls.free, hak_empty_bins);
 	HAK_SIGNAL_FENCE();
+	if (hak_tls.own)
+		wait_unclaimed(hak_tls.own);
 }
 
 /* `armed`: the next malloc may hit; else it misses once, and looks at the clock. c is NULL where
@@ -72,7 +90,7 @@ leave(struct cache *c, bool armed)
 		if (RELAXED(all_disarmed))
 			RELAXED_SET(all_disarmed, false);
 	}
-	hak_tls.busy = false;
+	RELAXED_SET(hak_tls.busy, false);
 }
 
 /* --- magazines ------------------------------------------------------------------------------- */
@@ -179,11 +197,11 @@ bin_is_empty(const struct cache *c, unsigned cls)
 
 /* Bins that no slow path has used for a while give their blocks back. */
 static void
-age_cache(struct cache *c, uint32_t now_ms)
+age_cache(struct cache *c, uint32_t now_ms, uint32_t least_ms)
 {
 	c->aged_ms = now_ms;
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-		if (now_ms - c->spares[cls].used_ms < CACHE_AGE_MS || bin_is_empty(c, cls))
+		if (!idle_for(now_ms, c->spares[cls].used_ms, least_ms) || bin_is_empty(c, cls))
 			continue;
 		flush_bin(c, cls, true);
 		set_capacity(c, cls, magazine_granted(cls));
@@ -199,8 +217,9 @@ tick(struct cache *c, uint32_t now_ms)
 	if (now_ms - c->aged_ms >= CACHE_AGE_MS) {
 		uint64_t mask = os_signal_mask();
 		if (mask == 0 || mask == c->signal_mask)
-			age_cache(c, now_ms);
+			age_cache(c, now_ms, CACHE_AGE_MS);
 	}
+	RELAXED_SET(c->slow_ms, now_ms);
 	arena_tick(now_ms);
 }
 
@@ -248,6 +267,7 @@ cache_create(void)
 		c->owner = &hak_tls;
 		c->aged_ms = os_now_ms();
 		c->signal_mask = os_signal_mask();
+		c->thread = os_thread_id();
 		c->prev = NULL;
 		c->next = caches.live;
 		if (caches.live)
@@ -502,7 +522,7 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 static HAK_COLD void *
 alloc_uncached(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
-	if (hak_tls.busy)
+	if (RELAXED(hak_tls.busy))
 		return emergency_alloc(size, align);
 	slow_startup();
 	enter();
@@ -523,7 +543,7 @@ alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 		*zeroed = false;
 	if (size == 0)
 		size = 1;
-	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter()))
+	if (HAK_UNLIKELY(RELAXED(hak_tls.busy)) || !(c = cache_enter()))
 		return alloc_uncached(size, align, site, zeroed);
 	uint32_t now_ms = os_now_ms();
 	RELAXED_SET(c->slow_allocs, RELAXED(c->slow_allocs) + 1);
@@ -534,6 +554,7 @@ alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	else
 		p = alloc_cached(c, sizeclass_of(size), site, now_ms);
 	leave(c, true);
+	background_start(site);
 	return p;
 }
 
@@ -542,7 +563,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
 	struct cache *c = hak_tls.own;
 
-	if (HAK_UNLIKELY(c && c->counted && !hak_tls.busy) && size <= MID_MAX &&
+	if (HAK_UNLIKELY(c && c->counted && !RELAXED(hak_tls.busy)) && size <= MID_MAX &&
 		align <= TINY_STEP && !rules_any()) {
 		enter();
 		void *p = alloc_swapped(c, sizeclass_of(size ? size : 1));
@@ -559,7 +580,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 bool
 frontend_enter(void)
 {
-	if (hak_tls.busy)
+	if (RELAXED(hak_tls.busy))
 		return false;
 	slow_startup();
 	enter();
@@ -622,7 +643,7 @@ static HAK_COLD void
 free_uncached(void *p)
 {
 	reset_empty_room(backend_bin(p) / TINY_STEP);
-	if (hak_tls.busy) {
+	if (RELAXED(hak_tls.busy)) {
 		slow_free_busy(p);
 		return;
 	}
@@ -638,7 +659,7 @@ tls_free_slow(void *p)
 
 	if (!p)
 		return;
-	if (HAK_UNLIKELY(hak_tls.busy) || !(c = cache_enter())) {
+	if (HAK_UNLIKELY(RELAXED(hak_tls.busy)) || !(c = cache_enter())) {
 		free_uncached(p);
 		return;
 	}
@@ -685,6 +706,95 @@ cached_bytes(const struct cache *c)
 	}
 	return bytes;
 }
+
+/* --- other threads' idle caches ----------------------------------------------------------------
+ */
+
+/* True where the cache holds something, its owner has not been on a slow path for least_ms, and it
+ * has not been tried in vain too often since. */
+static bool
+is_idle(struct cache *c, uint32_t now_ms, uint32_t least_ms)
+{
+	uint32_t slow_ms = RELAXED(c->slow_ms);
+
+	if (c->tried_ms != slow_ms) {
+		c->tried_ms = slow_ms;
+		c->tries = 0;
+	}
+	return c->owner != &hak_tls && c->tries < DRAIN_TRIES &&
+	       idle_for(now_ms, slow_ms, least_ms > CACHE_AGE_MS ? least_ms : CACHE_AGE_MS) &&
+	       cached_bytes(c) > 0;
+}
+
+/* From the fence that follows on the owner's next call takes the slow path, and waits there. */
+static void
+claim(struct cache *c)
+{
+	RELAXED_SET(c->claimed, 1);
+	RELAXED_SET(c->owner->alloc, hak_empty_bins);
+	RELAXED_SET(c->owner->free, hak_empty_bins);
+}
+
+/* The owner finds its way back to the cache on its next slow path. */
+static void
+unclaim(struct cache *c)
+{
+	/* Release pairs with the acquire in wait_unclaimed. */
+	atomic_store_explicit(&c->claimed, 0, memory_order_release);
+	futex_wake(&c->claimed, 1);
+}
+
+/* After the fence: true where the owner is neither on a fast nor on a slow path, and cannot be
+ * before the cache is unclaimed. Blocked in a system call, it is on no fast path; one that begins
+ * later finds the empty cache, as long as the pointers say so now: the owner may have been leaving
+ * a slow path while they were set. */
+static bool
+is_parked(const struct cache *c)
+{
+	const struct tls *t = c->owner;
+
+	if (!os_thread_is_blocked(c->thread, c->signal_mask))
+		return false;
+	return !RELAXED(t->busy) && RELAXED(t->alloc) == hak_empty_bins &&
+	       RELAXED(t->free) == hak_empty_bins;
+}
+
+bool
+frontend_drain_idle(uint32_t now_ms, uint32_t least_ms)
+{
+	struct cache *claimed[DRAIN_CACHES];
+	unsigned looked = 0, n = 0;
+	bool all = true;
+
+	if (!lock_acquire(&caches.lock))
+		return false;
+	for (struct cache *c = caches.live; c && looked < DRAIN_CACHES; c = c->next) {
+		if (!is_idle(c, now_ms, least_ms))
+			continue;
+		looked++;
+		c->tries++;
+		/* A thread that runs is not to be disturbed. */
+		if (os_thread_is_blocked(c->thread, c->signal_mask)) {
+			claim(c);
+			claimed[n++] = c;
+		} else {
+			all = all && c->tries == DRAIN_TRIES;
+		}
+	}
+	bool fenced = n > 0 && os_thread_fence();
+	for (unsigned i = 0; i < n; i++) {
+		HAK_INJECT(INJECT_DRAIN);
+		bool parked = fenced && is_parked(claimed[i]);
+		if (parked)
+			age_cache(claimed[i], now_ms, least_ms);
+		unclaim(claimed[i]);
+		all = all && (parked || claimed[i]->tries == DRAIN_TRIES);
+	}
+	lock_release(&caches.lock);
+	return all && looked < DRAIN_CACHES;
+}
+
+/* --- reports and forks ----------------------------------------------------------------------- */
 
 void
 frontend_totals(struct frontend_totals *out)
@@ -767,8 +877,10 @@ frontend_fork_child(void)
 	struct cache *own = hak_tls.own;
 
 	caches.live = own;
-	if (own)
+	if (own) {
 		own->next = own->prev = NULL;
+		own->thread = os_thread_id();
+	}
 	RELAXED_SET(caches.count, own ? 1 : 0);
 	lock_reset(&caches.lock);
 }

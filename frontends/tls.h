@@ -17,8 +17,9 @@
  * the one that is to be a sample finds its bin empty.
  *
  * Owner: the thread. Other threads read `room` for the statistics and set hak_tls.alloc to the
- * empty bins, both relaxed. Invariant: |active| + room == capacity, where a bin of struct counted
- * has capacity 0. (cache_audit) */
+ * empty bins, both relaxed. The background thread empties bins of a thread that is blocked in a
+ * system call (frontend_drain_idle). Invariant: |active| + room == capacity, where a bin of struct
+ * counted has capacity 0. (cache_audit) */
 #ifndef HAK_FRONTENDS_TLS_H
 #define HAK_FRONTENDS_TLS_H
 
@@ -60,8 +61,16 @@ struct cache {
 	_Atomic size_t slow_allocs, slow_frees;
 	_Atomic int64_t budget; /* bytes by which magazines may still grow */
 	uint32_t aged_ms;
-	uint64_t signal_mask;    /* at birth */
-	size_t freed_bytes;      /* drained, and freed past the bins, since the last refill */
+	uint64_t signal_mask; /* at birth */
+	uint32_t thread;      /* the owner's number */
+	/* When the owner was last on a slow path; read by others. */
+	_Atomic uint32_t slow_ms;
+	/* A futex: 1 while the background thread looks whether it may empty the cache, and does;
+	 * the owner's slow paths wait. */
+	_Atomic uint32_t claimed;
+	/* The background thread's: slow_ms as it was when it last tried, and how often since. */
+	uint32_t tried_ms, tries;
+	size_t freed_bytes; /* drained, and freed past the bins, since the last refill */
 	struct counted *counted; /* NULL where no profile is taken */
 };
 
@@ -69,7 +78,7 @@ struct tls {
 	struct bin *_Atomic alloc;
 	struct bin *_Atomic free;
 	struct cache *own; /* NULL before the first slow path and after thread exit */
-	bool busy;         /* on a slow path */
+	_Atomic bool busy; /* on a slow path; others read it */
 	bool dead;         /* the cache was destroyed at thread exit */
 };
 

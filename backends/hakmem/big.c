@@ -153,6 +153,8 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 	if (align_pages == 1 && !try_cache(npages, &s))
 		return NULL;
 	if (!s) {
+		if (pages_over_soft(size))
+			big_age(os_now_ms(), 0);
 		s = pages_alloc(npages, align_pages, false);
 		if (!s)
 			return NULL;

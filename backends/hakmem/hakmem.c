@@ -232,6 +232,12 @@ backend_reclaim(void)
 	pages_reclaim();
 }
 
+size_t
+backend_purged(void)
+{
+	return pages_purged();
+}
+
 struct backend_totals
 backend_totals(void)
 {

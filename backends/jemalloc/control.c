@@ -81,14 +81,15 @@ give_back(void *p, size_t size)
 
 /* True means that it could not be done, here and below. jemalloc then gives the pages back and
  * keeps their addresses, as it does by itself on this system; where address space is limited
- * another arena, or a mapping of the program's, may need them. */
+ * another arena, or a mapping of the program's, may need them, and where memory is they would count
+ * as held. */
 static bool
 extent_dalloc(extent_hooks_t *hooks, void *base, size_t size, bool committed, unsigned arena)
 {
 	(void)hooks;
 	(void)committed;
 	(void)arena;
-	return !pagemap_is_limited() || !give_back(base, size) ||
+	return (!pagemap_is_limited() && !pages_is_limited()) || !give_back(base, size) ||
 	       !pages_free(pagemap_run(base, size / PAGE_BYTES), true);
 }
 

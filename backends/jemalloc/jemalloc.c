@@ -407,6 +407,12 @@ backend_arena_tiers(const struct backend_arena *a, struct backend_tiers *out)
 		out->of[tier_of_class(cls)].active += a->out[cls] * (size_t)sizeclass_size(cls);
 }
 
+size_t
+backend_purged(void)
+{
+	return control_purged();
+}
+
 struct backend_totals
 backend_totals(void)
 {
