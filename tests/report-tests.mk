@@ -2,7 +2,7 @@
 # tests/report-tests.mk - the tests of selectors, counters, call sites and the report. The top
 # Makefile.am includes this after tests/unit/unit-tests.mk, whose flags it shares.
 
-report_unit_tests = test_select test_sites test_cgroup test_writer
+report_unit_tests = test_select test_sites test_cgroup test_pressure test_writer
 report_frontend_tests = test_site_tls_hakmem
 check_PROGRAMS += $(report_unit_tests) $(report_frontend_tests)
 TESTS += $(report_unit_tests) $(report_frontend_tests)
@@ -17,10 +17,15 @@ test_sites_CPPFLAGS = $(unit_cppflags)
 test_sites_CFLAGS = $(unit_cflags)
 test_sites_LDADD = $(unit_ldadd) -lm
 
-test_cgroup_SOURCES = tests/unit/test_cgroup.c $(unit_headers)
+test_cgroup_SOURCES = tests/unit/test_cgroup.c tests/unit/tree.h $(unit_headers)
 test_cgroup_CPPFLAGS = $(unit_cppflags)
 test_cgroup_CFLAGS = $(unit_cflags)
 test_cgroup_LDADD = $(unit_ldadd)
+
+test_pressure_SOURCES = tests/unit/test_pressure.c tests/unit/tree.h $(unit_headers)
+test_pressure_CPPFLAGS = $(unit_cppflags)
+test_pressure_CFLAGS = $(unit_cflags)
+test_pressure_LDADD = $(unit_ldadd)
 
 test_writer_SOURCES = tests/unit/test_writer.c $(unit_headers)
 test_writer_CPPFLAGS = $(unit_cppflags)

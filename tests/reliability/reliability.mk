@@ -16,7 +16,9 @@ RELIABILITY_CASES = \
 	tests/reliability/load \
 	tests/reliability/signals \
 	tests/reliability/misuse \
-	tests/reliability/purge
+	tests/reliability/purge \
+	tests/reliability/background \
+	tests/reliability/memory
 
 RELIABILITY_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/include
 RELIABILITY_CFLAGS = -fno-builtin -pthread -Wall -Wextra -Wundef -Wshadow -Wmissing-prototypes \
@@ -75,6 +77,14 @@ tests_reliability_misuse_CFLAGS = $(RELIABILITY_CFLAGS)
 tests_reliability_purge_SOURCES = tests/reliability/purge.c $(RELIABILITY_CASE)
 tests_reliability_purge_CPPFLAGS = $(RELIABILITY_CPPFLAGS)
 tests_reliability_purge_CFLAGS = $(RELIABILITY_CFLAGS)
+
+tests_reliability_background_SOURCES = tests/reliability/background.c $(RELIABILITY_CASE)
+tests_reliability_background_CPPFLAGS = $(RELIABILITY_CPPFLAGS)
+tests_reliability_background_CFLAGS = $(RELIABILITY_CFLAGS)
+
+tests_reliability_memory_SOURCES = tests/reliability/memory.c $(RELIABILITY_CASE)
+tests_reliability_memory_CPPFLAGS = $(RELIABILITY_CPPFLAGS)
+tests_reliability_memory_CFLAGS = $(RELIABILITY_CFLAGS)
 
 # A module that isn't installed still needs an -rpath, or libtool builds no shared object.
 tests_reliability_plugin_la_SOURCES = tests/reliability/plugin.c

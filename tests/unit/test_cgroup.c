@@ -2,29 +2,17 @@
  * tests/unit/test_cgroup.c - CPU quotas of control groups, read from trees made for the purpose. */
 #include "backends/os_cgroup.h"
 
-#include <ftw.h>
 #include <limits.h>
 #include <sched.h>
-#include <sys/stat.h>
 
 #include "backends/os.h"
+#include "tests/unit/tree.h"
 #include "tests/unit/unit.h"
-
-#define V2_MOUNT "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
-#define V1_MOUNT                                                                                   \
-	"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n"                               \
-	"32 31 0:33 / /sys/fs/cgroup/cpuset rw shared:9 - cgroup cgroup rw,cpuset\n"               \
-	"33 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
-
-/* A file of the tree, and what is in it. */
-struct file {
-	const char *path, *text;
-};
 
 static const struct tree {
 	const char *what;
 	unsigned cpus;
-	struct file files[6];
+	struct tree_file files[6];
 } trees[] = {
 	{"nothing at all", UINT_MAX, {{0}}},
 	{"no mounts", UINT_MAX, {{"/proc/self/cgroup", "0::/a\n"}}},
@@ -91,62 +79,19 @@ static const struct tree {
 			{"/sys/fs/cgroup/a/cpu.max", "100000"}}},
 };
 
-static char root[PATH_MAX];
-
-static void
-make_root(void)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(root, sizeof(root), "%s/hakmem-cgroup-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(root));
-}
-
-static int
-remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-	(void)status;
-	(void)kind;
-	(void)at;
-	return remove(path);
-}
-
-static void
-remove_root(void)
-{
-	ck_assert_int_eq(nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-static void
-make_file(const struct file *f)
-{
-	char path[PATH_MAX + 256];
-	FILE *out;
-
-	snprintf(path, sizeof(path), "%s%s", root, f->path);
-	for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
-		*slash = '\0';
-		mkdir(path, 0700);
-	}
-	out = fopen(path, "w");
-	ck_assert_msg(out != NULL, "%s: %s", path, strerror(errno));
-	ck_assert_int_ge(fputs(f->text, out), 0);
-	ck_assert_int_eq(fclose(out), 0);
-}
-
 START_TEST(test_tree)
 {
 	const struct tree *t = &trees[_i];
 	unsigned cpus;
 
-	make_root();
+	tree_begin();
 	for (size_t i = 0; i < LENGTH(t->files) && t->files[i].path; i++)
-		make_file(&t->files[i]);
+		tree_file(&t->files[i]);
 	errno = ERRNO_MARK;
-	cpus = os_cgroup_cpus(root);
+	cpus = os_cgroup_cpus(tree_root);
 	ck_assert_int_eq(errno, ERRNO_MARK);
 	ck_assert_msg(cpus == t->cpus, "%s: %u, not %u", t->what, cpus, t->cpus);
-	remove_root();
+	tree_end();
 }
 END_TEST
 
@@ -154,17 +99,17 @@ END_TEST
 START_TEST(test_long)
 {
 	static char lines[20000], group[5000];
-	struct file files[] = {{"/proc/self/cgroup", group}, {"/proc/self/mountinfo", lines},
+	struct tree_file files[] = {{"/proc/self/cgroup", group}, {"/proc/self/mountinfo", lines},
 		{"/sys/fs/cgroup/cpu.max", "200000 100000\n"}};
 
-	make_root();
+	tree_begin();
 	snprintf(group, sizeof(group), "0::/%04000d\n", 0);
 	memset(lines, 'x', 10000);
 	snprintf(lines + 10000, sizeof(lines) - 10000, "\n" V2_MOUNT);
 	for (size_t i = 0; i < LENGTH(files); i++)
-		make_file(&files[i]);
-	ck_assert_uint_eq(os_cgroup_cpus(root), 2);
-	remove_root();
+		tree_file(&files[i]);
+	ck_assert_uint_eq(os_cgroup_cpus(tree_root), 2);
+	tree_end();
 }
 END_TEST
 
