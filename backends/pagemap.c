@@ -10,8 +10,6 @@
 /* Records are committed this many bytes at a time: 1024 pages'. */
 #define RECORD_STEP ((size_t)64 << 10)
 #define MAX_GROWTH_PAGES ((size_t)64 << 20 >> PAGE_SHIFT)
-/* A heap of this many pages gets huge ones for what it grows by. */
-#define HUGE_PAGES ((size_t)64 << 20 >> PAGE_SHIFT)
 #define META_CHUNK ((size_t)256 << 10)
 
 /* An empty heap: of all addresses only a non-canonical one passes the comparison. */
@@ -312,7 +310,8 @@ region_grow(struct region *r, size_t pages, bool dense)
 	s->npages = (uint32_t)pages;
 	s->base = base + old * PAGE_BYTES;
 	region_publish(r, base, records, old + pages);
-	if (dense && old >= HUGE_PAGES && s->base == (char *)round_up((size_t)s->base, CHUNK_BYTES))
+	if (dense && old >= CONFIG(huge) << 20 >> PAGE_SHIFT &&
+		s->base == (char *)round_up((size_t)s->base, CHUNK_BYTES))
 		os_huge(s->base, round_down(pages * PAGE_BYTES, CHUNK_BYTES));
 	if (r == regions) {
 		RELAXED_SET(hak_heap.last, (uintptr_t)base - 1);

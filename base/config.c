@@ -3,6 +3,7 @@
 #include "base/config.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "base/assert.h"
 
@@ -24,6 +25,8 @@ const struct config_setting config_settings[] = {
 };
 
 const size_t config_setting_count = sizeof(config_settings) / sizeof(config_settings[0]);
+
+_Atomic bool hak_config_given[sizeof(config_settings) / sizeof(config_settings[0])];
 
 struct config_path_values hak_config_paths;
 
@@ -148,13 +151,16 @@ config_value(const struct config_setting *s)
 }
 
 /* An empty path is none. The environment's copy may be written over by the program, as by those
- * that set their title, so the path is copied. */
+ * that set their title, so the path is copied. In a program that runs with more rights than its
+ * user has, no path is taken: it would read and write files with those rights. */
 static void
 take_path(const struct config_path *p, const char *entry, const char *text)
 {
 	size_t length = strlen(text), name_bytes = (size_t)(text - entry);
 	char name[64];
 
+	if (getauxval(AT_SECURE))
+		return;
 	if (length < CONFIG_PATH_BYTES) {
 		memcpy(p->value, text, length + 1);
 		return;
@@ -193,6 +199,7 @@ take_setting(const char *entry)
 		return;
 	}
 	atomic_store_explicit(field_of(s), value, memory_order_relaxed);
+	RELAXED_SET(hak_config_given[s - config_settings], true);
 }
 
 void

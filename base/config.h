@@ -36,6 +36,8 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 	X(giveback, 33554432, 1048576, 1ull << 46, "bytes",                                        \
 		"A larger block is given back to the system when it is freed. Also mallopt's "     \
 		"M_MMAP_THRESHOLD.")                                                               \
+	X(huge, 64, 0, 1048576, "MiB",                                                             \
+		"The heap size from which huge pages are asked for where the heap grows densely.") \
 	X(keep, 0, 0, 1ull << 46, "bytes",                                                         \
 		"Free memory that ageing leaves alone. Also mallopt's M_TRIM_THRESHOLD.")          \
 	X(limit_cgroup, 0, 0, 1, "0 or 1",                                                         \
@@ -48,6 +50,9 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 	X(limit_soft, 0, 0, 1ull << 26, "MiB",                                                     \
 		"Above this idle memory is given back before the heap takes more. 0 sets no "      \
 		"limit.")                                                                          \
+	X(magazine, 32768, 512, 1048576, "bytes",                                                  \
+		"What a full magazine, the unit in which caches and arenas hand blocks to each "   \
+		"other, holds at most.")                                                           \
 	X(profile, 0, 0, 1ull << 40, "bytes",                                                      \
 		"The mean distance, in allocated bytes, between the blocks that are sampled for "  \
 		"the profile, at random. 0 samples none. docs/profile.md describes the profile.")  \
@@ -136,6 +141,18 @@ extern const size_t config_path_count;
 /* The path, as the environment had it; NULL where there is none. A relative one starts from the
  * working directory of the moment. */
 #define CONFIG_PATH(field) (hak_config_paths.field[0] ? hak_config_paths.field : NULL)
+
+/* Whether the user or the program has given the setting a value of its own, in the environment or
+ * by mallopt: such a value is left alone by whatever else would change it. */
+extern _Atomic bool hak_config_given[];
+#define CONFIG_INDEX(field) (offsetof(struct config, field) / sizeof(_Atomic size_t))
+#define CONFIG_GIVEN(field) RELAXED(hak_config_given[CONFIG_INDEX(field)])
+/* CONFIG_SET for the user's or the program's own value. */
+#define CONFIG_GIVE(field, value)                                                                  \
+	do {                                                                                       \
+		CONFIG_SET(field, value);                                                          \
+		RELAXED_SET(hak_config_given[CONFIG_INDEX(field)], true);                          \
+	} while (0)
 
 /* The longest name of a value, and its end. */
 #define CONFIG_NAME_BYTES 16

@@ -6,10 +6,10 @@
 
 #include "arenas/arena.h"
 #include "arenas/profile.h"
+#include "base/config.h"
 #include "frontends/counts.h"
 
-/* A full magazine holds about this many bytes, and no more blocks than the second figure. */
-#define MAGAZINE_BYTES 32768
+/* A full magazine holds about HAKMEM_MAGAZINE bytes, and no more blocks than this. */
 #define MAGAZINE_MOST 256
 /* A bin starts with magazines of this many bytes, at least one block, at most so many. */
 #define MAGAZINE_FIRST_BYTES 512
@@ -27,7 +27,7 @@ magazine_blocks(size_t bytes, unsigned cls, uint32_t most)
 HAK_INLINE uint32_t
 magazine_most(unsigned cls)
 {
-	return magazine_blocks(MAGAZINE_BYTES, cls, MAGAZINE_MOST);
+	return magazine_blocks(CONFIG(magazine), cls, MAGAZINE_MOST);
 }
 
 /* How many it may hold whatever the budget. */
@@ -39,7 +39,7 @@ magazine_granted(unsigned cls)
 		       : 0;
 }
 
-/* The size after this one: double, up to the most. */
+/* The size after this one: double, up to the most, which may have become less. */
 HAK_INLINE uint32_t
 magazine_next(unsigned cls, uint32_t old)
 {

@@ -398,10 +398,11 @@ rseq_grow(struct rseq_cache *c, unsigned cls)
 	uint32_t capacity = magazine_next(cls, old);
 	int64_t cost = magazine_cost(cls, old, capacity);
 
-	bool granted = capacity <= magazine_granted(cls);
+	/* The bound may have become less; the first size is never counted. */
+	bool granted = capacity <= magazine_granted(cls) && old <= capacity;
 
 	if (c == &elsewhere || capacity == old ||
-		(!granted && RELAXED(c->grown) + cost > CACHE_BUDGET))
+		(!granted && cost > 0 && RELAXED(c->grown) + cost > CACHE_BUDGET))
 		return;
 	if (atomic_compare_exchange_strong_explicit(&c->bins[cls].limit, &limit,
 		    (uint64_t)capacity << RSEQ_COUNT_SHIFT, memory_order_relaxed,

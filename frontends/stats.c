@@ -153,11 +153,11 @@ hak_mallopt(int param, int value)
 	}
 	if (param == M_TRIM_THRESHOLD && value >= -1) {
 		/* -1: nothing is given back. */
-		CONFIG_SET(keep, value < 0 ? PTRDIFF_MAX : (size_t)value);
+		CONFIG_GIVE(keep, value < 0 ? PTRDIFF_MAX : (size_t)value);
 		return 1;
 	}
 	if (param == M_MMAP_THRESHOLD && value >= LARGE_MAX) {
-		CONFIG_SET(giveback, (size_t)value);
+		CONFIG_GIVE(giveback, (size_t)value);
 		return 1;
 	}
 	return 0;

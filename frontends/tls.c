@@ -161,14 +161,15 @@ set_counted(struct bin *b, struct magazine m)
 }
 
 /* Doubles the magazines of a bin that misses, within the class's bound and the cache's budget; the
- * first size is always granted. */
+ * first size is always granted. Where the bound has become less an empty bin follows it. */
 static void
 grow_capacity(struct cache *c, unsigned cls)
 {
 	uint32_t old = RELAXED(c->bins[cls].capacity);
 	uint32_t capacity = magazine_next(cls, old);
 
-	if (capacity > old && (old == 0 || magazine_cost(cls, old, capacity) <= RELAXED(c->budget)))
+	if (capacity > old ? old == 0 || magazine_cost(cls, old, capacity) <= RELAXED(c->budget)
+			   : capacity < old && !c->bins[cls].head)
 		set_capacity(c, cls, capacity);
 }
 

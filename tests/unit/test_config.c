@@ -231,6 +231,36 @@ START_TEST(test_others)
 }
 END_TEST
 
+/* What the environment has given a value, and nothing else, counts as given. */
+START_TEST(test_given)
+{
+	const struct config_setting *s = &config_settings[_i];
+	char entry[128], message[512], text[32];
+
+	for (size_t i = 0; i < config_setting_count; i++)
+		ck_assert(!hak_config_given[i]);
+	spell(entry, sizeof(entry), s, "no value");
+	load_one(entry, message, sizeof(message));
+	ck_assert(!hak_config_given[_i]);
+	if (!config_name(s, s->standard, text))
+		snprintf(text, sizeof(text), "%zu", s->standard);
+	spell(entry, sizeof(entry), s, text);
+	load_one(entry, message, sizeof(message));
+	for (size_t i = 0; i < config_setting_count; i++)
+		ck_assert(hak_config_given[i] == (i == (size_t)_i));
+}
+END_TEST
+
+START_TEST(test_give)
+{
+	CONFIG_SET(keep, 5);
+	ck_assert(!CONFIG_GIVEN(keep));
+	CONFIG_GIVE(keep, 6);
+	ck_assert(CONFIG_GIVEN(keep) && CONFIG(keep) == 6);
+	ck_assert(!CONFIG_GIVEN(warm) && !CONFIG_GIVEN(arenas));
+}
+END_TEST
+
 /* "HAKMEM_POLICY=" and then a path of so many bytes. */
 static void
 spell_path(char *entry, size_t size, const struct config_path *p, size_t length)
@@ -296,6 +326,8 @@ main(void)
 	tcase_add_test(tc, test_misspelt);
 	tcase_add_test(tc, test_misspelt_names);
 	tcase_add_test(tc, test_others);
+	tcase_add_loop_test(tc, test_given, 0, n);
+	tcase_add_test(tc, test_give);
 	tcase_add_loop_test(tc, test_paths, 0, (int)config_path_count);
 	tcase_add_test(tc, test_path_is_copied);
 	return run_suite(suite);
