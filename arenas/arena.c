@@ -2,11 +2,14 @@
  * arenas/arena.c - refill, drain and the growth of the number of arenas. */
 #include "arenas/arena.h"
 
+#include <string.h>
+
 #include "arenas/internal.h"
 #include "arenas/pressure.h"
 #include "arenas/rules.h"
 #include "arenas/select.h"
 #include "arenas/sites.h"
+#include "arenas/tune.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "backends/pages.h"
@@ -77,6 +80,7 @@ arena_init(void)
 	if (CONFIG_PATH(rules))
 		rules_load(CONFIG_PATH(rules));
 	pressure_init();
+	tune_begin();
 }
 
 void
@@ -253,6 +257,15 @@ struct demand {
 	uint32_t now_ms;
 };
 
+/* Blocks of the class have been handed out; arena lock. */
+static void
+note_volume(struct arena *a, unsigned cls, uint32_t blocks)
+{
+	size_t size = sizeclass_size(cls);
+
+	a->counts.volume[learn_size_index(size)] += blocks * size;
+}
+
 /* A magazine that this CPU filled, else blocks from the arena's slabs into b, else a magazine that
  * another CPU filled, whose caches hold its blocks (for L2 and above before the slabs'); arena
  * lock. False when there are none; `birth` allows a new slab. */
@@ -279,6 +292,7 @@ take_blocks(
 		backend_refill(&a->backend, d->cls, d->want, d->most, b);
 	a->depot_bytes -= m->count * sizeclass_size(d->cls);
 	a->counts.blocks += m->count + b->count;
+	note_volume(a, d->cls, m->count + b->count);
 	a->counts.remote_magazines += m->head && (lent || foreign);
 	/* A magazine or blocks of slabs, never both. */
 	a->counts.remote_blocks += (lent || foreign) && m->head ? m->count : lent ? b->count : 0;
@@ -406,6 +420,8 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 		*zeroed = wanted;
 		p = backend_take(&a->backend, cls, zeroed);
 	}
+	if (p)
+		note_volume(a, cls, 1);
 	note_room(a, cls);
 	lock_release(&a->lock);
 	return p;
@@ -508,6 +524,28 @@ arena_totals(void)
 	return t;
 }
 
+bool
+arena_activity(struct learn_window *out)
+{
+	struct backend_totals all = backend_totals();
+
+	out->events = all.big_allocs;
+	memset(out->sizes, 0, sizeof(out->sizes));
+	out->sizes[LEARN_SIZES - 1] = all.big_alloc_bytes;
+	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+		struct arena *a = arena_at(i);
+		if (!a)
+			continue;
+		if (!arena_lock(a))
+			return false;
+		out->events += a->counts.refills + a->counts.drains + a->counts.singles;
+		for (unsigned size = 0; size < LEARN_SIZES; size++)
+			out->sizes[size] += a->counts.volume[size];
+		lock_release(&a->lock);
+	}
+	return true;
+}
+
 /* The depots' blocks are out of their slabs, but nobody's. */
 static void
 depots_by_tier(const struct arena *a, struct backend_tiers *tiers)
@@ -567,6 +605,7 @@ arena_audit(void)
 void
 arena_fork_prepare(void)
 {
+	tune_fork_prepare();
 	lock_acquire_wait(&growth_lock);
 	for (unsigned i = 0; i < MAX_ARENAS; i++)
 		if (arena_at(i))
@@ -582,6 +621,7 @@ arena_fork_parent(void)
 		if (arena_at(i))
 			lock_release(&arena_at(i)->lock);
 	lock_release(&growth_lock);
+	tune_fork_parent();
 }
 
 void
@@ -592,4 +632,5 @@ arena_fork_child(void)
 		if (arena_at(i))
 			lock_reset(&arena_at(i)->lock);
 	lock_reset(&growth_lock);
+	tune_fork_child();
 }

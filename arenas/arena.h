@@ -12,6 +12,7 @@
 #define HAK_ARENAS_ARENA_H
 
 #include "arenas/depot.h"
+#include "arenas/learn.h"
 #include "backends/backend.h"
 
 /* One word of bitmap over arenas. */
@@ -41,6 +42,8 @@ struct arena_counts {
 	 * (by the depot's stacks: modulo DEPOT_WAYS), or anything for another arena's refill. */
 	uint64_t remote_magazines;
 	uint64_t remote_blocks;
+	/* Bytes of what was handed out, by refills and singly, by size (learn_size_index). */
+	uint64_t volume[LEARN_SIZES];
 };
 
 struct arena_report {
@@ -89,6 +92,9 @@ unsigned arena_limit(void);
 struct arena_totals arena_totals(void);
 /* One arena's, and its bytes by tier added to *tiers; false where there is none with that index. */
 bool arena_report(unsigned index, struct arena_report *out, struct backend_tiers *tiers);
+/* What slow paths have done so far: events and sizes are set, nothing else. False while a fork
+ * holds the locks. */
+bool arena_activity(struct learn_window *out);
 void arena_audit(void);
 
 /* Fork handlers: all arenas' locks in order, then the back-end's. */

@@ -10,6 +10,7 @@
 #include "arenas/internal.h"
 #include "arenas/pressure.h"
 #include "arenas/profile.h"
+#include "arenas/tune.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "base/config.h"
@@ -146,13 +147,18 @@ arena_tick(uint32_t now_ms)
 	if (active != now_ms)
 		RELAXED_SET(last_active_ms, now_ms);
 	background_note();
-	if (!is_due(&last_tick_ms, now_ms, ARENA_TICK_MS) || background_ages(now_ms))
+	if (!is_due(&last_tick_ms, now_ms, ARENA_TICK_MS))
+		return;
+	tune_tick();
+	if (background_ages(now_ms))
 		return;
 	/* After a pause of the whole program all that is free has been idle that long, also pages
 	 * that only now come out of depots. */
 	if (now_ms - active >= cold_ms)
 		cold_ms = 0;
+	struct tune_clock clock = tune_clock_start(true);
 	arena_age(now_ms, cold_ms);
+	tune_clock_stop(clock);
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "backends/pages.h"
 #include "base/config.h"
+#include "base/maths.h"
 
 /* A site finds its place within so many slots or not at all. */
 #define PROBES 64
@@ -67,25 +68,6 @@ sites_describe(uintptr_t site, uintptr_t address, uintptr_t caller)
 	RELAXED_SET(s->caller, caller);
 }
 
-double
-sites_log2(uint64_t n)
-{
-	int exponent = (int)log2_floor(n);
-	double m = (double)n / (double)((uint64_t)1 << exponent);
-
-	/* ln m = 2 artanh((m - 1) / (m + 1)); with m within sqrt(2) of 1 the series is short. */
-	if (m > 1.4142135623730951) {
-		m /= 2;
-		exponent++;
-	}
-	double t = (m - 1) / (m + 1), power = t, sum = 0;
-	for (int k = 1; k <= 19; k += 2) {
-		sum += power / k;
-		power *= t * t;
-	}
-	return exponent + 2 * sum / 0.69314718055994530942;
-}
-
 /* Puts the count in its place among the hottest, if it has one. */
 static void
 note_hot(struct sites_summary *out, const struct site_count *c)
@@ -115,7 +97,7 @@ sites_summary(struct sites_summary *out)
 		return;
 	out->overflow = out->events = RELAXED(table->overflow);
 	if (out->overflow)
-		weighted = (double)out->overflow * sites_log2(out->overflow);
+		weighted = (double)out->overflow * maths_log2((double)out->overflow);
 	for (unsigned i = 0; i < SITES_SLOTS; i++) {
 		const struct slot *s = &table->slots[i];
 		struct site_count c = {
@@ -130,11 +112,11 @@ sites_summary(struct sites_summary *out)
 			c.address = c.site;
 		out->seen++;
 		out->events += c.events;
-		weighted += (double)c.events * sites_log2(c.events);
+		weighted += (double)c.events * maths_log2((double)c.events);
 		note_hot(out, &c);
 	}
 	if (out->events) {
-		out->entropy = sites_log2(out->events) - weighted / (double)out->events;
+		out->entropy = maths_log2((double)out->events) - weighted / (double)out->events;
 		/* The rounding of a sum that is 0. */
 		if (out->entropy < 0)
 			out->entropy = 0;

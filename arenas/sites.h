@@ -42,8 +42,6 @@ void sites_add(struct sites *table, uintptr_t site) HAK_HIDDEN HAK_NOINLINE;
 void sites_describe(uintptr_t site, uintptr_t address, uintptr_t caller);
 /* A snapshot; zeroes where nothing is counted. */
 void sites_summary(struct sites_summary *out);
-/* log2(n) to within 1e-12, without the mathematics library; n must not be 0. */
-double sites_log2(uint64_t n);
 
 /* One event of the site. */
 HAK_INLINE void

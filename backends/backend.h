@@ -67,6 +67,8 @@ struct backend_totals {
 	size_t big;        /* live Big blocks */
 	size_t big_count;  /* a number */
 	size_t big_cached; /* held by BigCache */
+	size_t big_allocs; /* Big blocks handed out so far, a number */
+	size_t big_alloc_bytes;
 };
 
 /* BigCache by size of block: class i from 2^(20 + i) bytes on, the first also what is smaller, the

@@ -54,6 +54,10 @@ uint64_t os_now_ns(void);
 uint64_t os_unix_ms(void);
 /* The machine's name, cut at `size` bytes and terminated. */
 void os_host_name(char *out, size_t size);
+/* Nanoseconds of CPU time that this thread has used. A system call. */
+uint64_t os_thread_ns(void);
+/* Bytes of the process that are in memory; 0 where the kernel does not tell. Reads a file. */
+size_t os_resident(void);
 /* Copies from an address that may be none of this process's; false where it cannot be read, or
  * where the kernel refuses to tell. Any size and alignment. */
 bool os_read_own(void *to, const void *from, size_t size);

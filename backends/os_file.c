@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/assert.h"
+
 #define OWNER_ONLY 0600L
 
 static int
@@ -85,4 +87,53 @@ os_file_directory(char *out, size_t size)
 	long n = syscall(SYS_getcwd, out, (long)size);
 
 	return terminated(n > 0 ? n - 1 : n, out, size);
+}
+
+/* --- a small file at once -------------------------------------------------------------------- */
+
+bool
+os_file_exists(const char *path)
+{
+	int saved = errno;
+	long status = syscall(SYS_faccessat, (long)AT_FDCWD, path, (long)F_OK);
+
+	errno = saved;
+	return status == 0;
+}
+
+static bool
+write_all(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		long written = syscall(SYS_write, (long)fd, bytes, n);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		bytes += written;
+		n -= (size_t)written;
+	}
+	return true;
+}
+
+bool
+os_file_replace(const char *path, const char *bytes, size_t n)
+{
+	char name[OS_FILE_PATH + 40];
+	int saved = errno;
+	bool ok = false;
+
+	/* Cut: the path is too long. */
+	if (log_text(name, sizeof(name), "%s.%u.new", path, (size_t)getpid()) >= sizeof(name) - 1)
+		return false;
+	int fd = os_file_create(name);
+	if (fd >= 0) {
+		ok = write_all(fd, bytes, n);
+		if (ok)
+			ok = os_file_finish(fd, name, path);
+		else
+			os_file_discard(fd, name);
+	}
+	errno = saved;
+	return ok;
 }

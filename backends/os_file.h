@@ -23,4 +23,14 @@ bool os_file_link(const char *path, char *out, size_t size);
 /* The working directory, terminated; false where it does not fit, too. */
 bool os_file_directory(char *out, size_t size);
 
+/* The longest path, without its end, that can be replaced. */
+#define OS_FILE_PATH 1023
+
+/* Preserves errno. */
+bool os_file_exists(const char *path);
+/* Makes the file hold these bytes. They are written to PATH.PROCESS.new beside it, which then takes
+ * its name: who reads at the same time sees the old file or the new one, never a part. False, and
+ * everything as before, where that fails. Preserves errno. */
+bool os_file_replace(const char *path, const char *bytes, size_t n);
+
 #endif

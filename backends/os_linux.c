@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "backends/os_cgroup.h"
+#include "backends/os_lines.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -267,13 +268,13 @@ os_cpus(void)
 	return quota < cpus ? quota : cpus;
 }
 
-uint64_t
-os_now_ns(void)
+static uint64_t
+read_ns(clockid_t clock)
 {
 	struct timespec now;
 	int saved = errno;
 
-	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+	if (clock_gettime(clock, &now) != 0)
 		now = (struct timespec){0, 0};
 	errno = saved;
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
@@ -282,13 +283,7 @@ os_now_ns(void)
 uint64_t
 os_unix_ms(void)
 {
-	struct timespec now;
-	int saved = errno;
-
-	if (clock_gettime(CLOCK_REALTIME, &now) != 0)
-		now = (struct timespec){0, 0};
-	errno = saved;
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return read_ns(CLOCK_REALTIME) / 1000000;
 }
 
 void
@@ -303,6 +298,35 @@ os_host_name(char *out, size_t size)
 			out[n] = names.nodename[n];
 	out[n] = '\0';
 	errno = saved;
+}
+
+uint64_t
+os_now_ns(void)
+{
+	return read_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t
+os_thread_ns(void)
+{
+	return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+size_t
+os_resident(void)
+{
+	char line[128];
+	size_t pages = 0;
+
+	/* "size resident shared ...", in pages. */
+	if (!os_first_line("/proc/self/statm", line, sizeof(line)))
+		return 0;
+	const char *c = line;
+	while (*c >= '0' && *c <= '9')
+		c++;
+	for (c += *c == ' '; *c >= '0' && *c <= '9'; c++)
+		pages = pages * 10 + (size_t)(*c - '0');
+	return pages * os_page_size();
 }
 
 bool

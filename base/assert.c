@@ -73,6 +73,17 @@ log_format(char *buf, size_t size, const char *format, va_list args)
 	return s.used;
 }
 
+size_t
+log_text(char *buf, size_t size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	size_t n = log_format(buf, size, format, args);
+	va_end(args);
+	return n;
+}
+
 static void
 write_line(const char *format, va_list args)
 {

@@ -20,6 +20,8 @@ void log_line(const char *format, ...) __attribute__((cold));
 
 /* The same formatting into buf, cut at size and terminated; returns the length written. */
 size_t log_format(char *buf, size_t size, const char *format, __builtin_va_list args);
+/* The same with the arguments themselves. */
+size_t log_text(char *buf, size_t size, const char *format, ...);
 
 /* log_line and then abort(). */
 _Noreturn void log_fatal(const char *format, ...) __attribute__((cold));

@@ -14,6 +14,7 @@
 enum config_selector { SELECTOR_SITE, SELECTOR_THREAD, SELECTOR_CPU, SELECTOR_SINGLE };
 enum config_site { SITE_RETURN, SITE_CALLER };
 enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
+enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 
 /* field, default, least, most, unit, what it does. A unit with a | in it is the list of the values'
  * names. */
@@ -40,6 +41,13 @@ enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
 		"The heap size from which huge pages are asked for where the heap grows densely.") \
 	X(keep, 0, 0, 1ull << 46, "bytes",                                                         \
 		"Free memory that ageing leaves alone. Also mallopt's M_TRIM_THRESHOLD.")          \
+	X(learn, LEARN_OFF, LEARN_OFF, LEARN_LOG, "off|learn|frozen|log",                          \
+		"learn lets whole policies over bigcache, cold, giveback, huge, keep, magazine "   \
+		"and warm compete while the program runs, and plays the best; log does so too, "   \
+		"and writes every decision with its reason to standard error. frozen plays what "  \
+		"HAKMEM_POLICY's file says and learns nothing. A setting that is given a value "   \
+		"is "                                                                              \
+		"left alone. docs/learning.md describes it.")                                      \
 	X(limit_cgroup, 0, 0, 1, "0 or 1",                                                         \
 		"1: limits from the memory control group, where they are lower than those of the " \
 		"next two settings: soft at memory.high or three quarters of memory.max (version " \

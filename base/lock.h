@@ -23,6 +23,7 @@
 	X(RANK_BACKGROUND, "the background thread's start, end and work")                          \
 	X(RANK_CACHES, "the list of thread caches")                                                \
 	X(RANK_PROFILE, "sampled blocks and their sites")                                          \
+	X(RANK_LEARN, "the learner, and its windows")                                              \
 	X(RANK_GROWTH, "the number of arenas")                                                     \
 	X(RANK_ARENA, "an arena: its slabs, lists and depots")                                     \
 	X(RANK_BIG, "BigCache")                                                                    \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arenas/background.h"
+#include "arenas/tune.h"
 #include "backends/backend.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
@@ -391,6 +392,7 @@ static void __attribute__((constructor)) library_begin(void)
 static void __attribute__((destructor)) library_end(void)
 {
 	profile_file_at_exit();
+	tune_end();
 	if (CONFIG(stats))
 		hak_malloc_stats();
 }

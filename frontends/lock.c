@@ -2,6 +2,7 @@
  * frontends/lock.c - one block, one lock. */
 #include "arenas/arena.h"
 #include "arenas/background.h"
+#include "arenas/tune.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "base/inject.h"
@@ -45,8 +46,10 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	HAK_INJECT(INJECT_SLOW_ALLOC);
 	atomic_fetch_add_explicit(&allocs, 1, memory_order_relaxed);
 	arena_tick(os_now_ms());
+	struct tune_clock clock = tune_clock_start(size > LARGE_MAX);
 	p = size > MID_MAX || align > TINY_STEP ? slow_alloc_large(size, align, site, zeroed)
 						: slow_alloc_counted(sizeclass_of(size), site);
+	tune_clock_stop(clock);
 	frontend_leave();
 	background_start(site);
 	return p;
@@ -63,7 +66,9 @@ lock_frontend_free(void *p)
 	}
 	HAK_INJECT(INJECT_SLOW_FREE);
 	atomic_fetch_add_explicit(&frees, 1, memory_order_relaxed);
+	struct tune_clock clock = tune_clock_start(false);
 	slow_free(p);
+	tune_clock_stop(clock);
 	arena_tick(os_now_ms());
 	frontend_leave();
 }

@@ -16,9 +16,11 @@
 #include "arenas/pressure.h"
 #include "arenas/rules.h"
 #include "arenas/sites.h"
+#include "arenas/tune.h"
 #include "backends/os.h"
 #include "backends/pages.h"
 #include "base/config.h"
+#include "base/maths.h"
 #include "base/writer.h"
 #include "frontends/modules.h"
 #include "frontends/frontend.h"
@@ -521,6 +523,62 @@ write_sites(struct writer *w)
 	writer_end(w);
 }
 
+/* --- the learner ----------------------------------------------------------------------------- */
+
+static void
+write_window(struct writer *w, const char *key, const struct learn_window *m)
+{
+	writer_object(w, key);
+	writer_fixed(w, "seconds", (double)m->ns / 1e9, 3);
+	writer_number(w, "slow_events", m->events);
+	writer_number(w, "slow_bytes", learn_volume(m));
+	writer_fixed(w, "slow_ms", (double)m->slow_ns / 1e6, 3);
+	writer_number(w, "faults", m->faults);
+	if (m->ns)
+		writer_number(w, "resident_mean", (uint64_t)(m->byte_ns / (double)m->ns));
+	else
+		writer_null(w, "resident_mean");
+	if (learn_volume(m))
+		writer_fixed(w, "cost", maths_exp2(learn_cost(m)), 6);
+	else
+		writer_null(w, "cost");
+	writer_end(w);
+}
+
+static HAK_NOINLINE void
+write_learner(struct writer *w)
+{
+	struct tune_report r;
+	bool entered = frontend_enter();
+	bool there = tune_report(&r);
+
+	if (entered)
+		frontend_leave();
+	writer_object(w, "learner");
+	if (there) {
+		writer_string(w, "state", learn_state_name(r.learner.state));
+		writer_string(w, "policy", policies[r.learner.incumbent].name);
+		writer_number(w, "windows", r.learner.windows);
+		write_window(w, "all", &r.all);
+		write_window(w, "chosen", &r.chosen);
+		writer_array(w, "leaderboard");
+		for (unsigned i = 0; i < POLICIES; i++) {
+			const struct learn_player *p = &r.learner.players[i];
+			writer_object(w, NULL);
+			writer_string(w, "policy", policies[i].name);
+			writer_fixed(w, "rating", p->rating, 1);
+			writer_number(w, "won", p->won);
+			writer_number(w, "drawn", p->drawn);
+			writer_number(w, "lost", p->lost);
+			writer_end(w);
+		}
+		writer_end(w);
+	} else {
+		writer_string(w, "state", "off");
+	}
+	writer_end(w);
+}
+
 /* --- where it goes --------------------------------------------------------------------------- */
 
 /* Many programs close standard error before they end (the core utilities do): a second descriptor
@@ -593,6 +651,7 @@ report_write(bool json)
 	write_system(&w);
 	write_background(&w);
 	write_pressure(&w);
+	write_learner(&w);
 	write_settings(&w);
 	writer_finish(&w);
 	errno = saved;

@@ -5,6 +5,7 @@
  * cache, and what it finds no room for goes to the arenas. */
 #include "arenas/arena.h"
 #include "arenas/background.h"
+#include "arenas/tune.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "base/assert.h"
@@ -226,10 +227,12 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 		RELAXED_SET(freed_bytes, 0);
 	rseq_arm();
 	tick(now_ms);
+	struct tune_clock clock = tune_clock_start(size > LARGE_MAX);
 	if (slow_past_bins(size, align, zeroed))
 		p = slow_alloc_large(size, align, site, zeroed);
 	else
 		p = alloc_cached(c, sizeclass_of(size), site, now_ms);
+	tune_clock_stop(clock);
 	frontend_leave();
 	background_start(site);
 	return p;
@@ -293,6 +296,7 @@ rseq_free_slow(void *p)
 	unsigned cls = backend_bin(p) / TINY_STEP;
 	atomic_fetch_add_explicit(&c->slow_frees, 1, memory_order_relaxed);
 	HAK_INJECT(INJECT_SLOW_FREE);
+	struct tune_clock clock = tune_clock_start(cls == 0);
 	/* Sequences pop from the primary region only. */
 	if (slow_bin_takes(cls, p) && pagemap_in_primary(p)) {
 		free_cached(c, cls, p, now_ms);
@@ -300,6 +304,7 @@ rseq_free_slow(void *p)
 		atomic_fetch_add_explicit(&freed_bytes, FREED_BYTES, memory_order_relaxed);
 		slow_free(p);
 	}
+	tune_clock_stop(clock);
 	tick(now_ms);
 	if (RELAXED(freed_bytes) >= FREED_BYTES && RELAXED(hak_rseq.alloc_base) != hak_rseq.closed)
 		rseq_disarm();

@@ -2,7 +2,6 @@
  * frontends/stats.c - what the heap says of itself: hak_stats_get and glibc's reports. */
 #include <errno.h>
 #include <malloc.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "arenas/arena.h"
@@ -78,17 +77,6 @@ hak_audit(void)
 
 /* --- glibc's reports ------------------------------------------------------------------------- */
 
-static size_t
-format(char *buf, size_t size, const char *text, ...)
-{
-	va_list args;
-
-	va_start(args, text);
-	size_t n = log_format(buf, size, text, args);
-	va_end(args);
-	return n;
-}
-
 HAK_EXPORT void
 hak_malloc_stats(void)
 {
@@ -107,7 +95,7 @@ hak_malloc_info(int options, FILE *out)
 		return -1;
 	}
 	hak_stats_get(&s);
-	format(text, sizeof(text),
+	log_text(text, sizeof(text),
 		"<malloc version=\"hakmem-" HAKMEM_VERSION "\">\n"
 		"<variant>%s</variant>\n"
 		"<heap nr=\"0\">\n"

@@ -7,6 +7,7 @@
 #include "arenas/background.h"
 #include "arenas/profile.h"
 #include "arenas/rules.h"
+#include "arenas/tune.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "backends/os_thread.h"
@@ -550,10 +551,12 @@ alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	RELAXED_SET(c->slow_allocs, RELAXED(c->slow_allocs) + 1);
 	HAK_INJECT(INJECT_SLOW_ALLOC);
 	tick(c, now_ms);
+	struct tune_clock clock = tune_clock_start(size > LARGE_MAX);
 	if (slow_past_bins(size, align, zeroed))
 		p = slow_alloc_large(size, align, site, zeroed);
 	else
 		p = alloc_cached(c, sizeclass_of(size), site, now_ms);
+	tune_clock_stop(clock);
 	leave(c, true);
 	background_start(site);
 	return p;
@@ -671,12 +674,14 @@ tls_free_slow(void *p)
 	unsigned cls = backend_bin(p) / TINY_STEP;
 	reset_empty_room(cls);
 	uint32_t now_ms = os_now_ms();
+	struct tune_clock clock = tune_clock_start(cls == 0);
 	if (slow_bin_takes(cls, p)) {
 		free_cached(c, cls, p, now_ms);
 	} else {
 		c->freed_bytes += FREED_BYTES;
 		slow_free(p);
 	}
+	tune_clock_stop(clock);
 	tick(c, now_ms);
 	leave(c, c->freed_bytes < FREED_BYTES);
 }

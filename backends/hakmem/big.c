@@ -19,7 +19,7 @@
 static struct {
 	struct lock lock;
 	struct slab *slots[CACHE_SLOTS]; /* NULL where empty */
-	_Atomic size_t live, count, cached;
+	_Atomic size_t live, count, cached, allocs, alloc_bytes;
 	/* As struct backend_bigcache has them. */
 	struct class_counts {
 		_Atomic size_t hits, misses, puts, past, pushed, aged;
@@ -166,6 +166,8 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 	s->state = FATE_USUAL;
 	count(&big.live, bytes_of(s));
 	count(&big.count, 1);
+	count(&big.allocs, 1);
+	count(&big.alloc_bytes, bytes_of(s));
 	return s->base;
 }
 
@@ -291,6 +293,8 @@ big_totals(void)
 		.live = atomic_load_explicit(&big.live, memory_order_relaxed),
 		.count = atomic_load_explicit(&big.count, memory_order_relaxed),
 		.cached = atomic_load_explicit(&big.cached, memory_order_relaxed),
+		.allocs = RELAXED(big.allocs),
+		.alloc_bytes = RELAXED(big.alloc_bytes),
 	};
 }
 

@@ -17,6 +17,8 @@ struct big_totals {
 	size_t live;   /* bytes */
 	size_t count;  /* a number */
 	size_t cached; /* bytes */
+	size_t allocs; /* blocks handed out so far, a number */
+	size_t alloc_bytes;
 };
 
 /* A block of at least `size` bytes aligned to `align`, a power of two; NULL when memory is

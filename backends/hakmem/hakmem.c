@@ -254,6 +254,8 @@ backend_totals(void)
 		.big = big.live,
 		.big_count = big.count,
 		.big_cached = big.cached,
+		.big_allocs = big.allocs,
+		.big_alloc_bytes = big.alloc_bytes,
 	};
 }
 

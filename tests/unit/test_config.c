@@ -113,7 +113,9 @@ START_TEST(test_names)
 		const char *variable;
 		size_t value;
 		const char *name;
-	} names[] = {{"HAKMEM_selector", SELECTOR_SITE, "site"},
+	} names[] = {{"HAKMEM_learn", LEARN_OFF, "off"}, {"HAKMEM_learn", LEARN_ON, "learn"},
+		{"HAKMEM_learn", LEARN_HELD, "frozen"}, {"HAKMEM_learn", LEARN_LOG, "log"},
+		{"HAKMEM_selector", SELECTOR_SITE, "site"},
 		{"HAKMEM_selector", SELECTOR_THREAD, "thread"},
 		{"HAKMEM_selector", SELECTOR_CPU, "cpu"},
 		{"HAKMEM_selector", SELECTOR_SINGLE, "single"},

@@ -33,21 +33,6 @@ summary(void)
 	return s;
 }
 
-START_TEST(test_log2)
-{
-	uint64_t rng = unit_rng(1);
-
-	for (int i = 0; i < 64; i++)
-		ck_assert_double_eq(sites_log2((uint64_t)1 << i), i);
-	for (uint64_t n = 1; n < 100000; n++)
-		REQUIRE_MSG(fabs(sites_log2(n) - log2((double)n)) < 1e-12, "%" PRIu64, n);
-	for (int i = 0; i < 100000; i++) {
-		uint64_t n = rng_next(&rng) >> rng_below(&rng, 63) | 1;
-		REQUIRE_MSG(fabs(sites_log2(n) - log2((double)n)) < 1e-12, "%" PRIu64, n);
-	}
-}
-END_TEST
-
 /* Without statistics nothing is counted. */
 START_TEST(test_off)
 {
@@ -172,7 +157,6 @@ main(void)
 	TCase *tc = plain_tcase(suite, "sites", 60);
 
 	unit_begin("test_sites");
-	tcase_add_test(tc, test_log2);
 	tcase_add_test(tc, test_off);
 	tcase_add_loop_test(tc, test_uniform, 0, 6);
 	tcase_add_test(tc, test_geometric);

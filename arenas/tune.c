@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/tune.c - windows, from counters that are there anyway. */
+#include "arenas/tune.h"
+
+#include <string.h>
+
+#include "arenas/arena.h"
+#include "backends/os.h"
+#include "base/assert.h"
+#include "base/config.h"
+#include "base/lock.h"
+
+#define NS_PER_MS ((uint64_t)1000000)
+/* So many readings tell what reading the clock itself takes. */
+#define CALIBRATIONS 16
+
+_Atomic bool hak_tune_on;
+
+/* CPU time in slow paths, as sampled. */
+static _Atomic uint64_t slow_ns;
+
+/* Synchronization: `lock`. */
+static struct {
+	struct lock lock;
+	struct learner learner;
+	struct learn_window first; /* all counters when the learner began */
+	struct learn_window start; /* and at the start of the window */
+	struct learn_window now;   /* and at the last tick: ns is the time, byte_ns a sum */
+	struct learn_window chosen;
+	uint64_t settled_ns; /* the window starts then, or has started */
+	bool open;
+	size_t resident;
+	uint32_t saved_games; /* games when the file was last written or read */
+	uint64_t clock_ns;    /* what one reading of the clock adds to a sample; fixed at start */
+} tune = {.lock = LOCK_INITIALIZER(RANK_LEARN)};
+
+/* --- the slow paths' clock ------------------------------------------------------------------- */
+
+/* One in TUNE_SAMPLE: the high bits of a Weyl sequence of the thread's own. A counter would fall
+ * into step with programs that take as many slow paths in each round. */
+static bool
+sampled(void)
+{
+	static HAK_TLS uint64_t state;
+
+	state += (uintptr_t)&state | 1;
+	return (state * 0x9e3779b97f4a7c15u) >> 32 < UINT32_MAX / TUNE_SAMPLE;
+}
+
+struct tune_clock
+tune_clock_read(bool always)
+{
+	if (!always && !sampled())
+		return (struct tune_clock){0, 0};
+	return (struct tune_clock){os_thread_ns(), always ? 1 : TUNE_SAMPLE};
+}
+
+void
+tune_clock_add(struct tune_clock c)
+{
+	uint64_t ns = os_thread_ns() - c.began_ns;
+
+	ns = ns > tune.clock_ns ? ns - tune.clock_ns : 0;
+	/* A sum; nothing else goes with it. */
+	atomic_fetch_add_explicit(&slow_ns, ns * c.weight, memory_order_relaxed);
+}
+
+static uint64_t
+clock_cost(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < CALIBRATIONS; i++) {
+		uint64_t before = os_thread_ns();
+		uint64_t ns = os_thread_ns() - before;
+		least = ns < least ? ns : least;
+	}
+	return least;
+}
+
+/* --- counters -------------------------------------------------------------------------------- */
+
+/* Brings tune.now up to date; lock held. */
+static bool
+look(void)
+{
+	struct learn_window *now = &tune.now;
+	struct os_faults faults = os_faults();
+	uint64_t ns = os_now_ns();
+	size_t resident = os_resident();
+
+	if (!arena_activity(now))
+		return false;
+	if (resident == 0) {
+		struct backend_totals all = backend_totals();
+		resident = all.used + all.resident;
+	}
+	/* The mean of both ends, over the time between. */
+	now->byte_ns += (double)(ns - now->ns) * ((double)tune.resident + (double)resident) / 2;
+	now->ns = ns;
+	now->slow_ns = RELAXED(slow_ns);
+	now->faults = faults.minor + faults.major;
+	tune.resident = resident;
+	return true;
+}
+
+static struct learn_window
+since(const struct learn_window *from, const struct learn_window *to)
+{
+	struct learn_window w = {
+		.ns = to->ns - from->ns,
+		.events = to->events - from->events,
+		.slow_ns = to->slow_ns - from->slow_ns,
+		.faults = to->faults - from->faults,
+		.byte_ns = to->byte_ns - from->byte_ns,
+	};
+
+	for (unsigned i = 0; i < LEARN_SIZES; i++)
+		w.sizes[i] = to->sizes[i] - from->sizes[i];
+	return w;
+}
+
+static void
+add(struct learn_window *sum, const struct learn_window *w)
+{
+	sum->ns += w->ns;
+	sum->events += w->events;
+	sum->slow_ns += w->slow_ns;
+	sum->faults += w->faults;
+	sum->byte_ns += w->byte_ns;
+	for (unsigned i = 0; i < LEARN_SIZES; i++)
+		sum->sizes[i] += w->sizes[i];
+}
+
+/* --- windows --------------------------------------------------------------------------------- */
+
+static void
+log_decision(const struct learner *l, const struct learn_decision *d)
+{
+	static const char *const results[] = {
+		[LEARN_WON] = "won", [LEARN_DREW] = "drew", [LEARN_LOST] = "lost"};
+
+	if (d->result != LEARN_NONE)
+		log_line("learner: window %u: %s %s against %s, at %u %% of its cost; ratings %u "
+			 "and %u",
+			(size_t)l->windows, policies[d->challenger].name, results[d->result],
+			policies[d->incumbent].name, (size_t)(d->ratio * 100 + 0.5),
+			(size_t)(l->players[d->challenger].rating + 0.5),
+			(size_t)(l->players[d->incumbent].rating + 0.5));
+	log_line("learner: window %u: next plays %s (%s): %s", (size_t)l->windows,
+		policies[d->play].name, learn_state_name(l->state), learn_reason_text(d->reason));
+}
+
+/* All that were ever played, each counted for both. */
+static uint32_t
+games_played(void)
+{
+	uint32_t games = 0;
+
+	for (unsigned i = 0; i < POLICIES; i++) {
+		const struct learn_player *p = &tune.learner.players[i];
+		games += p->won + p->drawn + p->lost;
+	}
+	return games;
+}
+
+static void
+save(void)
+{
+	const char *path = CONFIG_PATH(policy);
+	uint32_t games = games_played();
+
+	if (!path || games == tune.saved_games)
+		return;
+	/* Once, whether it went well or not: it would not the next time either. */
+	tune.saved_games = games;
+	policy_save(&tune.learner, path);
+}
+
+/* The window is over: asks what comes next, and does it. Lock held. */
+static void
+close_window(const struct learn_window *w)
+{
+	struct learner *l = &tune.learner;
+	unsigned played = l->playing, incumbent = l->incumbent;
+	enum learn_state before = l->state;
+	struct learn_decision d = learn_step(l, w, tune.now.ns / NS_PER_MS);
+
+	if (CONFIG(learn) == LEARN_LOG)
+		log_decision(l, &d);
+	if (before != LEARNER_LEARNS && played == incumbent)
+		add(&tune.chosen, w);
+	if (l->incumbent != incumbent || (before == LEARNER_LEARNS) != (l->state == LEARNER_LEARNS))
+		memset(&tune.chosen, 0, sizeof(tune.chosen));
+	if (before == LEARNER_LEARNS && l->state == LEARNER_FROZEN)
+		save();
+	tune.start = tune.now;
+	if (d.play == played)
+		return;
+	policy_publish(&policies[d.play]);
+	tune.open = false;
+	tune.settled_ns = tune.now.ns + TUNE_SETTLE_MS * NS_PER_MS;
+}
+
+void
+tune_tick(void)
+{
+	if (!RELAXED(hak_tune_on) || !lock_try(&tune.lock))
+		return;
+	if (look()) {
+		if (!tune.open && tune.now.ns >= tune.settled_ns) {
+			tune.open = true;
+			tune.start = tune.now;
+		}
+		struct learn_window w = since(&tune.start, &tune.now);
+		if (tune.open && w.ns >= tune.learner.stretch * TUNE_LEAST_MS * NS_PER_MS &&
+			(w.events >= TUNE_EVENTS || w.ns >= TUNE_MOST_MS * NS_PER_MS))
+			close_window(&w);
+	}
+	lock_release(&tune.lock);
+}
+
+/* --- from start to end ----------------------------------------------------------------------- */
+
+void
+tune_begin(void)
+{
+	const char *path = CONFIG_PATH(policy);
+	bool held = CONFIG(learn) == LEARN_HELD;
+	uint64_t ns;
+
+	if (CONFIG(learn) == LEARN_OFF)
+		return;
+	ns = os_now_ns();
+	/* A seed of its own for each process, so that a fleet does not explore in step. */
+	learn_begin(&tune.learner, POLICIES, 0, mix64(ns), ns / NS_PER_MS);
+	if (held)
+		learn_freeze(&tune.learner, true);
+	if (path)
+		policy_load(&tune.learner, path, held);
+	tune.saved_games = games_played();
+	policy_publish(&policies[tune.learner.playing]);
+	tune.clock_ns = clock_cost();
+	tune.now.ns = ns;
+	tune.resident = os_resident();
+	look();
+	tune.first = tune.now;
+	tune.settled_ns = ns + TUNE_SETTLE_MS * NS_PER_MS;
+	RELAXED_SET(hak_tune_on, true);
+}
+
+void
+tune_end(void)
+{
+	/* Who holds it is saving, or the process ends in the middle of a tick. */
+	if (!RELAXED(hak_tune_on) || CONFIG(learn) == LEARN_HELD || !lock_try(&tune.lock))
+		return;
+	save();
+	lock_release(&tune.lock);
+}
+
+bool
+tune_report(struct tune_report *out)
+{
+	if (!RELAXED(hak_tune_on))
+		return false;
+	lock_acquire_wait(&tune.lock);
+	look();
+	*out = (struct tune_report){tune.learner, since(&tune.first, &tune.now), tune.chosen};
+	lock_release(&tune.lock);
+	return true;
+}
+
+void
+tune_fork_prepare(void)
+{
+	lock_acquire_wait(&tune.lock);
+}
+
+void
+tune_fork_parent(void)
+{
+	lock_release(&tune.lock);
+}
+
+void
+tune_fork_child(void)
+{
+	lock_reset(&tune.lock);
+}
