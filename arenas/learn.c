@@ -10,7 +10,7 @@
 #define CPU_WEIGHT 0.40
 #define FAULT_WEIGHT 0.30
 #define MEMORY_WEIGHT 0.30
-/* What nobody notices counts as nothing: 0.2 % of the time in the slow path, the faults that take
+/* What nobody notices counts as nothing: 0.2 % of the program's CPU time, the faults that take
  * about as long, and 1 MiB. Added to both sides of a ratio it draws games about trifles. */
 #define TRIFLE_TIME 0.002
 #define TRIFLE_FAULTS_PER_MS 1.0
@@ -73,14 +73,14 @@ learn_volume(const struct learn_window *w)
 double
 learn_cost(const struct learn_window *w)
 {
-	double ns = (double)w->ns;
-	double cpu = (double)w->slow_ns + TRIFLE_TIME * ns;
-	double faults = (double)w->faults + TRIFLE_FAULTS_PER_MS * ns / 1e6;
-	double memory = w->byte_ns + TRIFLE_BYTES * ns;
+	double trifle = (double)w->cpu_ns;
+	double cpu = (double)w->slow_ns + TRIFLE_TIME * trifle;
+	double faults = (double)w->faults + TRIFLE_FAULTS_PER_MS * trifle / 1e6;
+	double memory = w->byte_ns / (double)w->ns + TRIFLE_BYTES;
+	double volume = (double)learn_volume(w);
 
-	/* The weights add up to 1, so the volume can be taken off at once. */
-	return CPU_WEIGHT * maths_log2(cpu) + FAULT_WEIGHT * maths_log2(faults) +
-	       MEMORY_WEIGHT * maths_log2(memory) - maths_log2((double)learn_volume(w));
+	return CPU_WEIGHT * maths_log2(cpu / volume) + FAULT_WEIGHT * maths_log2(faults / volume) +
+	       MEMORY_WEIGHT * maths_log2(memory);
 }
 
 /* --- the tournament -------------------------------------------------------------------------- */
@@ -141,9 +141,14 @@ choose_challenger(struct learner *l)
 {
 	unsigned i = unplaced(l);
 
-	l->playing = l->challenger = i;
-	if (i < l->count)
+	if (l->players[l->challenger].streak > 0) {
+		l->playing = l->challenger;
+		return LEARN_REMATCH;
+	}
+	if (i < l->count) {
+		l->playing = l->challenger = i;
 		return LEARN_TRY;
+	}
 	bool explore = draw(l, LEARN_EXPLORE) == 0;
 	l->playing = l->challenger = explore ? anybody(l) : best_but(l, l->incumbent);
 	return explore ? LEARN_BY_CHANCE : LEARN_RUNNER_UP;
@@ -184,16 +189,19 @@ end_game(struct learner *l, double after, struct learn_decision *d)
 	if (difference < -band) {
 		d->result = LEARN_WON;
 		challenger->won++;
+		challenger->streak++;
 		incumbent->lost++;
 		elo_update(&challenger->rating, &incumbent->rating, ELO_WIN);
 	} else if (difference > band) {
 		d->result = LEARN_LOST;
 		challenger->lost++;
+		challenger->streak = 0;
 		incumbent->won++;
 		elo_update(&challenger->rating, &incumbent->rating, ELO_LOSS);
 	} else {
 		d->result = LEARN_DREW;
 		challenger->drawn++;
+		challenger->streak = 0;
 		incumbent->drawn++;
 		elo_update(&challenger->rating, &incumbent->rating, ELO_DRAW);
 	}
@@ -215,10 +223,14 @@ play_on(struct learner *l, double cost, struct learn_decision *d)
 	l->have_challenger = false;
 	l->have_before = true;
 	l->before = cost;
-	if (d->result != LEARN_WON || l->players[l->challenger].rating <
-					      l->players[l->incumbent].rating + LEARN_PROMOTION)
+	const struct learn_player *challenger = &l->players[l->challenger];
+	if (d->result != LEARN_WON ||
+		(challenger->streak < LEARN_STREAK &&
+			challenger->rating < l->players[l->incumbent].rating + LEARN_PROMOTION))
 		return false;
 	l->incumbent = l->challenger;
+	for (unsigned i = 0; i < l->count; i++)
+		l->players[i].streak = 0;
 	l->have_before = false;
 	return true;
 }
@@ -226,7 +238,10 @@ play_on(struct learner *l, double cost, struct learn_decision *d)
 static bool
 at_rest(const struct learner *l)
 {
-	if (l->games < LEARN_REST_GAMES || unplaced(l) < l->count)
+	double highest = l->players[best_but(l, l->count)].rating;
+
+	if (l->games < LEARN_REST_GAMES || unplaced(l) < l->count ||
+		l->players[l->incumbent].rating < highest)
 		return false;
 	for (unsigned i = 0; i < l->count; i++) {
 		double before = l->past[l->games % LEARN_REST_GAMES][i];
@@ -248,10 +263,6 @@ step_learning(struct learner *l, double cost, uint64_t now_ms, struct learn_deci
 	}
 	bool rests = d->result != LEARN_NONE && at_rest(l);
 	if (rests || now_ms - l->since_ms >= LEARN_MOST_MS) {
-		unsigned best = best_but(l, l->count);
-		/* The incumbent stays among equals. */
-		if (l->players[best].rating > l->players[l->incumbent].rating)
-			l->incumbent = best;
 		l->sizes_known = false;
 		learn_freeze(l, false);
 		return rests ? LEARN_RESTED : LEARN_TIMED_OUT;
@@ -278,7 +289,7 @@ learn_again(struct learner *l, uint64_t now_ms)
 {
 	for (unsigned i = 0; i < l->count; i++) {
 		l->players[i].rating = (l->players[i].rating + ELO_FIRST) / 2;
-		l->players[i].games = 0;
+		l->players[i].games = l->players[i].streak = 0;
 	}
 	l->state = LEARNER_LEARNS;
 	l->since_ms = now_ms;

@@ -5,18 +5,21 @@
  * Time is cut into windows, each played under one policy. While it learns, windows of the incumbent
  * and of a challenger take turns. A challenger's window is compared with the mean of the
  * incumbent's on either side of it, so that what changes steadily favours neither; who is cheaper
- * by more than the noise has won, and Elo ratings move. A challenger who is rated higher by
- * LEARN_PROMOTION becomes the incumbent. Who challenges: whoever has played fewer games than
- * LEARN_PLACEMENT, then mostly the runner-up, and anybody in one of LEARN_EXPLORE cases.
+ * by more than the noise has won, and Elo ratings move. A challenger who wins twice in a row, or
+ * who wins and is rated higher by LEARN_PROMOTION, becomes the incumbent: ratings alone would
+ * favour who has met many weak ones. Who challenges: whoever has just won; whoever has played fewer
+ * games than LEARN_PLACEMENT; then mostly the runner-up, and anybody in one of LEARN_EXPLORE cases.
  *
- *     LEARN -> FROZEN  the ratings rest, or time is up: the best is played alone, measured first
+ *     LEARN -> FROZEN  the ratings rest with the incumbent's the highest, or time is up: the
+ *                      incumbent is played alone, measured first
  *     FROZEN -> CANARY then the runner-up gets one of LEARN_CANARY windows, and may still win
  *     both -> LEARN    the sizes that are allocated have changed, or it costs a fifth more
  *
- * The cost of a window is a weighted geometric mean of three costs per byte that was allocated: CPU
- * time in the slow path (0.4), page faults (0.3) and memory over time (0.3). So the ratio of two
- * windows' costs does not depend on what else there is to compare with, and three policies cannot
- * beat each other in a circle.
+ * The cost of a window is a weighted geometric mean: of CPU time in the slow path (0.4) and page
+ * faults (0.3), each by the byte that was allocated, and of the mean resident memory (0.3). So the
+ * ratio of two windows' costs does not depend on what else there is to compare with, and three
+ * policies cannot beat each other in a circle. Memory is not divided by the bytes: with its time it
+ * would be a rate of work, which a busy machine changes more than any policy does.
  *
  * Plain arithmetic: no clock, no input or output, no allocation; the same seed and windows give the
  * same decisions. A learner belongs to whoever calls; nothing here locks. */
@@ -30,7 +33,8 @@
 #define LEARN_SIZES 18
 
 #define LEARN_PROMOTION 16.0
-#define LEARN_PLACEMENT 3
+#define LEARN_STREAK 2
+#define LEARN_PLACEMENT 5
 #define LEARN_EXPLORE 10
 #define LEARN_CANARY 20
 /* Ratings rest when so many games have moved none by more than 1 %. */
@@ -50,6 +54,7 @@
 /* What happened in a window. */
 struct learn_window {
 	uint64_t ns;                 /* how long it was */
+	uint64_t cpu_ns;             /* CPU time of the whole process */
 	uint64_t events;             /* slow-path events (a number) */
 	uint64_t slow_ns;            /* CPU time in the slow path */
 	uint64_t faults;             /* page faults (a number) */
@@ -64,6 +69,7 @@ enum learn_state { LEARNER_LEARNS, LEARNER_FROZEN, LEARNER_CANARY, LEARNER_STATE
 	X(LEARN_BEGIN, "the learner begins")                                                       \
 	X(LEARN_IDLE, "too little happened to judge")                                              \
 	X(LEARN_TURN, "the incumbent's turn")                                                      \
+	X(LEARN_REMATCH, "it has won once")                                                        \
 	X(LEARN_TRY, "it has played too few games")                                                \
 	X(LEARN_RUNNER_UP, "it is the runner-up")                                                  \
 	X(LEARN_BY_CHANCE, "chosen by chance")                                                     \
@@ -100,6 +106,7 @@ struct learn_player {
 	double rating;
 	uint32_t games; /* since learning last began: placement goes by it */
 	uint32_t won, drawn, lost;
+	uint32_t streak; /* games won in a row against the present incumbent */
 };
 
 struct learner {

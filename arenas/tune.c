@@ -98,6 +98,7 @@ look(void)
 	/* The mean of both ends, over the time between. */
 	now->byte_ns += (double)(ns - now->ns) * ((double)tune.resident + (double)resident) / 2;
 	now->ns = ns;
+	now->cpu_ns = os_process_ns();
 	now->slow_ns = RELAXED(slow_ns);
 	now->faults = faults.minor + faults.major;
 	tune.resident = resident;
@@ -109,6 +110,7 @@ since(const struct learn_window *from, const struct learn_window *to)
 {
 	struct learn_window w = {
 		.ns = to->ns - from->ns,
+		.cpu_ns = to->cpu_ns - from->cpu_ns,
 		.events = to->events - from->events,
 		.slow_ns = to->slow_ns - from->slow_ns,
 		.faults = to->faults - from->faults,
@@ -124,6 +126,7 @@ static void
 add(struct learn_window *sum, const struct learn_window *w)
 {
 	sum->ns += w->ns;
+	sum->cpu_ns += w->cpu_ns;
 	sum->events += w->events;
 	sum->slow_ns += w->slow_ns;
 	sum->faults += w->faults;
@@ -286,5 +289,10 @@ tune_fork_parent(void)
 void
 tune_fork_child(void)
 {
+	/* The kernel counts the child's CPU time and page faults from 0. Windows begin anew. */
+	tune.now.cpu_ns = tune.now.faults = 0;
+	tune.first = tune.now;
+	tune.open = false;
+	tune.settled_ns = 0;
 	lock_reset(&tune.lock);
 }

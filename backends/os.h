@@ -56,6 +56,8 @@ uint64_t os_unix_ms(void);
 void os_host_name(char *out, size_t size);
 /* Nanoseconds of CPU time that this thread has used. A system call. */
 uint64_t os_thread_ns(void);
+/* The same of all threads of the process together. */
+uint64_t os_process_ns(void);
 /* Bytes of the process that are in memory; 0 where the kernel does not tell. Reads a file. */
 size_t os_resident(void);
 /* Copies from an address that may be none of this process's; false where it cannot be read, or

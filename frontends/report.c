@@ -530,6 +530,7 @@ write_window(struct writer *w, const char *key, const struct learn_window *m)
 {
 	writer_object(w, key);
 	writer_fixed(w, "seconds", (double)m->ns / 1e9, 3);
+	writer_fixed(w, "cpu_ms", (double)m->cpu_ns / 1e6, 3);
 	writer_number(w, "slow_events", m->events);
 	writer_number(w, "slow_bytes", learn_volume(m));
 	writer_fixed(w, "slow_ms", (double)m->slow_ns / 1e6, 3);
@@ -538,7 +539,7 @@ write_window(struct writer *w, const char *key, const struct learn_window *m)
 		writer_number(w, "resident_mean", (uint64_t)(m->byte_ns / (double)m->ns));
 	else
 		writer_null(w, "resident_mean");
-	if (learn_volume(m))
+	if (m->ns && m->cpu_ns && learn_volume(m))
 		writer_fixed(w, "cost", maths_exp2(learn_cost(m)), 6);
 	else
 		writer_null(w, "cost");

@@ -8,7 +8,7 @@
 
 unit_tests = \
 	test_assert test_config test_lock test_sizeclass test_pages test_pagemap test_backend \
-	test_big test_arena test_emergency test_learn
+	test_big test_arena test_emergency test_learn test_policy
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
@@ -27,10 +27,15 @@ test_config_CPPFLAGS = $(unit_cppflags)
 test_config_CFLAGS = $(unit_cflags)
 test_config_LDADD = $(unit_ldadd)
 
-test_learn_SOURCES = tests/unit/test_learn.c $(unit_headers)
+test_learn_SOURCES = tests/unit/test_learn.c tests/unit/learn_unit.h $(unit_headers)
 test_learn_CPPFLAGS = $(unit_cppflags)
 test_learn_CFLAGS = $(unit_cflags)
 test_learn_LDADD = $(unit_ldadd) -lm
+
+test_policy_SOURCES = tests/unit/test_policy.c tests/unit/learn_unit.h $(unit_headers)
+test_policy_CPPFLAGS = $(unit_cppflags)
+test_policy_CFLAGS = $(unit_cflags)
+test_policy_LDADD = $(unit_ldadd) -lm
 
 test_lock_SOURCES = tests/unit/test_lock.c $(unit_headers)
 test_lock_CPPFLAGS = $(unit_cppflags)
