@@ -257,15 +257,6 @@ struct demand {
 	uint32_t now_ms;
 };
 
-/* Blocks of the class have been handed out; arena lock. */
-static void
-note_volume(struct arena *a, unsigned cls, uint32_t blocks)
-{
-	size_t size = sizeclass_size(cls);
-
-	a->counts.volume[learn_size_index(size)] += blocks * size;
-}
-
 /* A magazine that this CPU filled, else blocks from the arena's slabs into b, else a magazine that
  * another CPU filled, whose caches hold its blocks (for L2 and above before the slabs'); arena
  * lock. False when there are none; `birth` allows a new slab. */
@@ -292,7 +283,7 @@ take_blocks(
 		backend_refill(&a->backend, d->cls, d->want, d->most, b);
 	a->depot_bytes -= m->count * sizeclass_size(d->cls);
 	a->counts.blocks += m->count + b->count;
-	note_volume(a, d->cls, m->count + b->count);
+	a->counts.handed[d->cls] += m->count + b->count;
 	a->counts.remote_magazines += m->head && (lent || foreign);
 	/* A magazine or blocks of slabs, never both. */
 	a->counts.remote_blocks += (lent || foreign) && m->head ? m->count : lent ? b->count : 0;
@@ -420,8 +411,7 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 		*zeroed = wanted;
 		p = backend_take(&a->backend, cls, zeroed);
 	}
-	if (p)
-		note_volume(a, cls, 1);
+	a->counts.handed[cls] += p != NULL;
 	note_room(a, cls);
 	lock_release(&a->lock);
 	return p;
@@ -539,8 +529,10 @@ arena_activity(struct learn_window *out)
 		if (!arena_lock(a))
 			return false;
 		out->events += a->counts.refills + a->counts.drains + a->counts.singles;
-		for (unsigned size = 0; size < LEARN_SIZES; size++)
-			out->sizes[size] += a->counts.volume[size];
+		for (unsigned cls = 1; cls < CLASS_END; cls++) {
+			size_t size = sizeclass_size(cls);
+			out->sizes[learn_size_index(size)] += a->counts.handed[cls] * size;
+		}
 		lock_release(&a->lock);
 	}
 	return true;

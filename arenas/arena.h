@@ -42,8 +42,8 @@ struct arena_counts {
 	 * (by the depot's stacks: modulo DEPOT_WAYS), or anything for another arena's refill. */
 	uint64_t remote_magazines;
 	uint64_t remote_blocks;
-	/* Bytes of what was handed out, by refills and singly, by size (learn_size_index). */
-	uint64_t volume[LEARN_SIZES];
+	/* Blocks that were handed out, by refills and singly, by class. */
+	uint64_t handed[CLASS_END];
 };
 
 struct arena_report {

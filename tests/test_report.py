@@ -26,6 +26,8 @@ COUNT_KEYS = """lock_acquisitions lock_contended lock_wait_us refills drains bor
     remote_magazines remote_blocks depot_bytes""".split()
 CLASS_KEYS = "class size tier hits misses overflows refills drains hit_rate".split()
 TIERS = "tiny l2 l2_5 big".split()
+LEARNER_KEYS = "state policy windows all chosen leaderboard".split()
+WINDOW_KEYS = "seconds cpu_ms slow_events slow_bytes slow_ms faults resident_mean cost".split()
 HOT_KEYS = """events share address module offset caller caller_module
     caller_offset id""".split()
 
@@ -217,8 +219,50 @@ def test_paths(library):
                     f"module {r['sites']['hottest'][0]['module']!r}, not {expected!r}")
 
 
+def check_learner(learner, state, policy):
+    check_keys("learner", learner, LEARNER_KEYS)
+    require((learner["state"], learner["policy"]) == (state, policy), f"learner {learner}")
+    for key in ("all", "chosen"):
+        check_keys(f"learner.{key}", learner[key], WINDOW_KEYS)
+    require(learner["all"]["slow_events"] > 0 and learner["all"]["slow_ms"] > 0, "learner.all")
+    for entry in learner["leaderboard"]:
+        check_keys("leaderboard", entry, "policy rating won drawn lost".split())
+
+
+def test_learner(library):
+    """What the report says of it, and the policy file."""
+    command = [FRAMES, "threads", "4"]
+    off = report_of(library, command)["learner"]
+    require(off == {"state": "off"}, f"without HAKMEM_LEARN: {off}")
+    check_learner(report_of(library, command, LEARN="learn")["learner"], "learn", "balanced")
+    with tempfile.TemporaryDirectory(prefix="hakmem-report-") as folder:
+        path = os.path.join(folder, "policy")
+        text = "hakmem-policy 1\nstate frozen\npolicy hoard\nrating dense 1400.5 3 2 1 0\n"
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        for learn in ("frozen", "learn"):
+            r = report_of(library, command, LEARN=learn, POLICY=path, COLD="77")
+            check_learner(r["learner"], "frozen", "hoard")
+            dense = next(e for e in r["learner"]["leaderboard"] if e["policy"] == "dense")
+            require(dense == {"policy": "dense", "rating": 1400.5, "won": 2, "drawn": 1, "lost": 0},
+                    f"leaderboard {dense}")
+            # The policy's, and the one that the environment has set.
+            require(r["settings"]["HAKMEM_MAGAZINE"] == 131072, "HAKMEM_MAGAZINE")
+            require(r["settings"]["HAKMEM_COLD"] == 77, "HAKMEM_COLD")
+            require(r["settings"]["HAKMEM_POLICY"] == path, "HAKMEM_POLICY")
+        # Nothing was played, so nothing is written.
+        with open(path, encoding="ascii") as file:
+            require(file.read() == text, "the policy file was written")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("hakmem-policy 1\nstate idle\n")
+        said, report = run(library, command, LEARN="learn", POLICY=path, STATS="json").splitlines()
+        require(f"{path}:2: a state is learn or frozen".encode() in said, f"of a bad file: {said}")
+        check_learner(parse(report)["learner"], "learn", "balanced")
+
+
 TESTS = (test_shape, test_text, test_off, test_malloc_stats, test_closed_standard_error,
-         test_selectors, test_misspelt, test_callers, test_without_frames, test_paths)
+         test_selectors, test_misspelt, test_callers, test_without_frames, test_paths,
+         test_learner)
 
 
 def main():

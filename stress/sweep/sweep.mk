@@ -56,5 +56,5 @@ sweepscriptsdir = $(pkglibexecdir)/apps
 dist_sweepscripts_DATA = stress/apps/churn.lua stress/apps/churn.py stress/apps/churn.rb \
 	stress/apps/churn.sql
 
-dist_noinst_SCRIPTS = stress/mimalloc-bench stress/learning
+dist_noinst_SCRIPTS = stress/mimalloc-bench stress/learning.py
 EXTRA_DIST += docs/results.md

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# stress/learning - what the learner (HAKMEM_LEARN) makes of a workload: each fixed policy is played
-# alone, then the learner starts from the worst of them, then a second process with the file that it
-# wrote.
+# stress/learning.py - what the learner (HAKMEM_LEARN) makes of a workload: each fixed policy is
+# played alone, then the learner starts from the worst of them, then a second process with the file
+# that it wrote.
 #
 # Costs are those of the library's own statistics (learner.all.cost, docs/statistics.md), relative
 # to the best fixed policy's; fixed policies are played in turns and the median of their runs counts.
 # Costs are by the byte, so runs need not do the same work: a short one first tells how much takes
-# about --fixed or --seconds seconds. Exit status: 0 where the learner came within --within per cent of
-# the best on every workload, 1 where it did not, 2 for a bad option or a missing program.
+# about --fixed or --seconds seconds. Exit status: 0 where the learner came within --within per cent
+# of the best on every workload, 1 where it did not, 2 for a bad option or a missing program.
 import argparse
 import json
 import os
@@ -149,7 +149,7 @@ def study(setup, workload):
 
 
 def options():
-    parser = argparse.ArgumentParser(prog="stress/learning", description=(
+    parser = argparse.ArgumentParser(prog="stress/learning.py", description=(
         "Compares the learner with each fixed policy."), epilog=(
             f"Workloads: {', '.join(WORKLOADS)}; all but larson are run if none is named."))
     parser.add_argument("--build", metavar="DIR", help="the build directory of hakmem")
@@ -184,7 +184,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="hakmem-learning-") as scratch:
             good = [study(Setup(args, scratch), workload) for workload in args.workloads]
     except Failure as e:
-        print(f"stress/learning: {e}", file=sys.stderr)
+        print(f"stress/learning.py: {e}", file=sys.stderr)
         return 2
     return 0 if all(good) else 1
 
