@@ -248,7 +248,7 @@ tune_begin(void)
 	tune.resident = os_resident();
 	look();
 	tune.first = tune.now;
-	tune.settled_ns = ns + TUNE_SETTLE_MS * NS_PER_MS;
+	tune.settled_ns = ns + TUNE_START_MS * NS_PER_MS;
 	RELAXED_SET(hak_tune_on, true);
 }
 

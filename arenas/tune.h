@@ -20,6 +20,8 @@
 #define TUNE_MOST_MS 2000
 #define TUNE_LEAST_MS 200
 #define TUNE_SETTLE_MS 100
+/* Nor do the first of the process: what a program touches when it starts is no policy's doing. */
+#define TUNE_START_MS 1000
 #define TUNE_SAMPLE 64
 
 /* What all windows of some kind together were, for the statistics. */

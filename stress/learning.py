@@ -4,7 +4,7 @@
 # played alone, then the learner starts from the worst of them, then a second process with the file
 # that it wrote.
 #
-# Costs are those of the library's own statistics (learner.all.cost, docs/statistics.md), relative
+# Costs are those of the library's own statistics (learner.chosen.cost, docs/statistics.md), relative
 # to the best fixed policy's; fixed policies are played in turns, the median of their runs counts.
 # Costs are by the byte, so runs need not do the same work: a short one first tells how much takes
 # about --fixed or --seconds seconds. Exit status: 0 where the learner came within --within per cent
@@ -97,9 +97,11 @@ def play_fixed(setup, workload, rates):
         for name, rate in rates.items():
             path = setup.policy_file("frozen", name)
             work = max(1, int(rate * setup.args.fixed))
-            runs[name].append(setup.run(workload, work, "frozen", path)["all"])
+            runs[name].append(setup.run(workload, work, "frozen", path)["chosen"])
     middle = {}
     for name, all_runs in runs.items():
+        if any(run["cost"] is None for run in all_runs):
+            raise Failure(f"{workload}: no window of {name} was long enough; give more --fixed")
         cost = statistics.median_low([run["cost"] for run in all_runs])
         middle[name] = next(run for run in all_runs if run["cost"] == cost)
     return middle
@@ -136,7 +138,8 @@ def study(setup, workload):
         show(workload, name, fixed[name], best, f"{ratings[name]:.0f}")
     show(workload, f"learner from {worst}", learner["all"], best)
     again = setup.run(workload, max(1, int(rate * args.fixed)), "learn", path)
-    show(workload, f"again, from {again['policy']}", again["all"], best)
+    if again["chosen"]["cost"]:
+        show(workload, f"again, with {again['policy']}", again["chosen"], best)
     chosen = learner["policy"]
     ratio = fixed[chosen]["cost"] / best
     spread = max(ratings.values()) - min(ratings.values())
