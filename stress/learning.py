@@ -4,11 +4,13 @@
 # played alone, then the learner starts from the worst of them, then a second process with the file
 # that it wrote.
 #
-# Costs are those of the library's own statistics (learner.chosen.cost, docs/statistics.md), relative
-# to the best fixed policy's; fixed policies are played in turns, the median of their runs counts.
-# Costs are by the byte, so runs need not do the same work: a short one first tells how much takes
-# about --fixed or --seconds seconds. Exit status: 0 where the learner came within --within per cent
-# of the best on every workload, 1 where it did not, 2 for a bad option or a missing program.
+# Costs are those of the library's own statistics (learner.chosen.cost in docs/statistics.md),
+# relative to the best fixed policy's; fixed policies are played in turns, and the median of their
+# runs counts. Costs are by the byte, so the runs need not do the same work: a short one tells first
+# how much takes about --fixed or --seconds seconds.
+#
+# Exit status: 0 where the learner came within --within per cent of the best on every workload, 1
+# where it did not, 2 for a bad option or a missing program.
 import argparse
 import json
 import os
