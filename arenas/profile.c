@@ -2,6 +2,7 @@
  * arenas/profile.c - the tables of sampled blocks and of the sites that they come from. */
 #include "arenas/profile.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "arenas/select.h"
@@ -483,33 +484,32 @@ copy_to(struct profile_snapshot *out)
 		out->sizes[i] = *size_at(i);
 }
 
-bool
+int
 profile_snapshot_take(struct profile_snapshot *out)
 {
 	uint32_t sites = 0, sizes = 0;
-	bool fits;
+	bool fits = false;
 
 	out->sites = NULL;
 	/* Memory is mapped without the lock; meanwhile there may come to be more. */
-	do {
-		profile_snapshot_drop(out);
-		lock_acquire_wait(&profile.lock);
+	while (enter()) {
+		fits = out->sites && profile.nsites <= sites && profile.nsizes <= sizes;
+		if (fits)
+			copy_to(out);
 		sites = profile.nsites + profile.nsites / 8 + SITES_PIECE;
 		sizes = profile.nsizes + profile.nsizes / 8 + SIZES_PIECE;
 		lock_release(&profile.lock);
+		if (fits)
+			return 0;
+		profile_snapshot_drop(out);
 		out->mapped = sites * sizeof(out->sites[0]) + sizes * sizeof(out->sizes[0]);
 		out->sites = os_map(out->mapped);
 		if (!out->sites)
-			return false;
+			return ENOMEM;
 		out->sizes = (struct profile_size *)(out->sites + sites);
-		lock_acquire_wait(&profile.lock);
-		forget_pending();
-		fits = profile.nsites <= sites && profile.nsizes <= sizes;
-		if (fits)
-			copy_to(out);
-		lock_release(&profile.lock);
-	} while (!fits);
-	return true;
+	}
+	profile_snapshot_drop(out);
+	return EBUSY;
 }
 
 void

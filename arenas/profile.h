@@ -98,8 +98,9 @@ struct profile_snapshot {
 	size_t mapped;              /* bytes, at `sites` */
 };
 
-/* False when memory is exhausted. The caller as above; profile_snapshot_drop gives it back. */
-bool profile_snapshot_take(struct profile_snapshot *out);
+/* 0, or ENOMEM, or EBUSY while a fork holds the lock: it may wait for a stdio lock of the caller's.
+ * The caller as above; profile_snapshot_drop gives it back. Preserves errno. */
+int profile_snapshot_take(struct profile_snapshot *out);
 void profile_snapshot_drop(struct profile_snapshot *s);
 /* Different threads that a site was seen in, as far as the bits tell: at most 255. */
 unsigned profile_threads(const struct profile_site *s);

@@ -339,7 +339,7 @@ write_file(struct dump *d, const char *reason)
 }
 
 /* False, and errno, where a signal handler has interrupted the front-end, whose thread may hold the
- * profile's lock, or memory is exhausted. */
+ * profile's lock, a fork holds it, or memory is exhausted. */
 static bool
 take_snapshot(struct dump *d)
 {
@@ -347,11 +347,11 @@ take_snapshot(struct dump *d)
 		errno = EBUSY;
 		return false;
 	}
-	bool taken = profile_snapshot_take(&d->profile);
+	int error = profile_snapshot_take(&d->profile);
 	frontend_leave();
-	if (!taken)
-		errno = ENOMEM;
-	return taken;
+	if (error)
+		errno = error;
+	return error == 0;
 }
 
 /* As hak_profile_dump; errno is preserved on success. */

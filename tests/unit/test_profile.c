@@ -30,7 +30,7 @@ snapshot(void)
 {
 	struct profile_snapshot s;
 
-	ck_assert(profile_snapshot_take(&s));
+	ck_assert_int_eq(profile_snapshot_take(&s), 0);
 	return s;
 }
 
@@ -429,7 +429,7 @@ START_TEST(test_no_memory)
 	}
 	os_fail_after(0, true);
 	struct profile_snapshot s;
-	ck_assert(!profile_snapshot_take(&s));
+	ck_assert_int_eq(profile_snapshot_take(&s), ENOMEM);
 	os_fail_after(-1, false);
 	profile_audit();
 	s = snapshot();
@@ -565,7 +565,7 @@ churn(void *arg)
 			profile_free(address(id * SHARED + rng_below(&rng, SHARED)));
 		if (i % 4096 == 0) {
 			struct profile_snapshot s;
-			REQUIRE_MSG(profile_snapshot_take(&s), "no memory");
+			REQUIRE_MSG(profile_snapshot_take(&s) == 0, "no snapshot");
 			profile_snapshot_drop(&s);
 		}
 	}
@@ -597,7 +597,9 @@ static void *
 try_in_window(void *arg)
 {
 	bool *ok = arg;
+	struct profile_snapshot s;
 
+	REQUIRE_MSG(profile_snapshot_take(&s) == EBUSY, "a snapshot in a fork");
 	*ok = profile_alloc(address(5), 100, FRAME(5), NULL, 0);
 	profile_free(address(1));
 	return NULL;
