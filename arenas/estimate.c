@@ -2,7 +2,7 @@
  * arenas/estimate.c - exponential distances, and the weight of a sample. */
 #include "arenas/estimate.h"
 
-#include "arenas/sites.h"
+#include "base/maths.h"
 
 /* The step of splitmix64: 2^64 divided by the golden ratio, made odd. */
 #define GOLDEN 0x9e3779b97f4a7c15u
@@ -52,7 +52,7 @@ estimate_draw(uint64_t *state, uint64_t mean)
 	*state += GOLDEN;
 	uint64_t u = mix64(*state);
 	/* -ln of a number between 0 and 1. */
-	double distance = (64 - sites_log2(u ? u : 1)) * LN_2 * (double)mean;
+	double distance = (64 - maths_log2((double)(u ? u : 1))) * LN_2 * (double)mean;
 
 	/* Rounded up: the chance of a distance of at most s is then p exactly. */
 	return distance > 0 ? (uint64_t)distance + 1 : 1;

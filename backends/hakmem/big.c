@@ -154,7 +154,7 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 		return NULL;
 	if (!s) {
 		if (pages_over_soft(size))
-			big_age(os_now_ms(), 0);
+			big_age(os_now_ms(), 0, 0);
 		s = pages_alloc(npages, align_pages, false);
 		if (!s)
 			return NULL;
