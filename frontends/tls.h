@@ -70,7 +70,7 @@ struct cache {
 	_Atomic uint32_t claimed;
 	/* The background thread's: slow_ms as it was when it last tried, and how often since. */
 	uint32_t tried_ms, tries;
-	size_t freed_bytes; /* drained, and freed past the bins, since the last refill */
+	size_t freed_bytes;      /* drained, and freed past the bins, since the last refill */
 	struct counted *counted; /* NULL where no profile is taken */
 };
 
