@@ -138,15 +138,12 @@ is_due(_Atomic uint32_t *last_ms, uint32_t now_ms, uint32_t interval_ms)
 		       last_ms, &last, now_ms, memory_order_relaxed, memory_order_relaxed);
 }
 
-void
-arena_tick(uint32_t now_ms)
+/* One thread's now and then; `active` is when any was last on a slow path before. */
+static HAK_COLD void
+tick_due(uint32_t now_ms, uint32_t active)
 {
-	uint32_t active = RELAXED(last_active_ms);
 	uint32_t cold_ms = (uint32_t)CONFIG(cold);
 
-	if (active != now_ms)
-		RELAXED_SET(last_active_ms, now_ms);
-	background_note();
 	if (!is_due(&last_tick_ms, now_ms, ARENA_TICK_MS))
 		return;
 	tune_tick();
@@ -159,6 +156,18 @@ arena_tick(uint32_t now_ms)
 	struct tune_clock clock = tune_clock_start(true);
 	arena_age(now_ms, cold_ms);
 	tune_clock_stop(clock);
+}
+
+void
+arena_tick(uint32_t now_ms)
+{
+	uint32_t active = RELAXED(last_active_ms);
+
+	if (active != now_ms)
+		RELAXED_SET(last_active_ms, now_ms);
+	background_note();
+	if (HAK_UNLIKELY(now_ms - RELAXED(last_tick_ms) >= ARENA_TICK_MS))
+		tick_due(now_ms, active);
 }
 
 void

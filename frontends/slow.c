@@ -182,7 +182,7 @@ try_large(size_t size, size_t align, uintptr_t site, bool wanted, bool *zeroed)
 {
 	unsigned cls = sizeclass_aligned(size, align);
 
-	if (cls) {
+	if (cls && HAK_UNLIKELY(profile_is_on())) {
 		bool due = slow_sample_due(sizeclass_size(cls));
 		void *sample = slow_alloc_sampled(cls, site, due);
 		if (sample)
@@ -240,7 +240,7 @@ slow_alloc_one(unsigned cls, uintptr_t site)
 }
 
 void *
-slow_alloc_counted(unsigned cls, uintptr_t site)
+slow_alloc_counting(unsigned cls, uintptr_t site)
 {
 	void *p = slow_alloc_sampled(cls, site, slow_sample_due(sizeclass_size(cls)));
 

@@ -6,6 +6,7 @@
 #define HAK_FRONTENDS_SLOW_H
 
 #include "arenas/arena.h"
+#include "arenas/profile.h"
 #include "base/compiler.h"
 
 /* The largest alignment that can be asked for. */
@@ -34,7 +35,15 @@ void slow_sample_big(void *p, uintptr_t site);
 /* Closes the record of the Big block p, which is about to be freed or to become another. */
 void slow_unsample_big(void *p);
 /* slow_alloc_one, or a sample where one is due. */
-void *slow_alloc_counted(unsigned cls, uintptr_t site);
+void *slow_alloc_counting(unsigned cls, uintptr_t site);
+
+HAK_INLINE void *
+slow_alloc_counted(unsigned cls, uintptr_t site)
+{
+	return HAK_UNLIKELY(profile_is_on()) ? slow_alloc_counting(cls, site)
+					     : slow_alloc_one(cls, site);
+}
+
 /* A block of a class from the emergency memory. */
 void *slow_alloc_emergency(unsigned cls);
 /* A magazine of up to n blocks from the site's arena. Where that has none, everything idle is given

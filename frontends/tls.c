@@ -20,6 +20,7 @@
 #include "frontends/frontend.h"
 #include "frontends/magazine.h"
 #include "frontends/slow.h"
+#include "frontends/tls_bins.h"
 
 /* By how much all magazines of a process's caches together may have grown, and the bounds of one
  * cache's share. */
@@ -94,121 +95,7 @@ leave(struct cache *c, bool armed)
 	RELAXED_SET(hak_tls.busy, false);
 }
 
-/* --- magazines ------------------------------------------------------------------------------- */
-
-static uint32_t
-active_count(const struct bin *b)
-{
-	return RELAXED(b->capacity) - (uint32_t)RELAXED(b->room);
-}
-
-/* Both magazines of the bin may hold this many blocks from now on; paid from the budget. */
-static void
-set_capacity(struct cache *c, unsigned cls, uint32_t capacity)
-{
-	struct bin *b = &c->bins[cls];
-	int32_t more = (int32_t)(capacity - RELAXED(b->capacity));
-
-	RELAXED_SET(
-		c->budget, RELAXED(c->budget) - magazine_cost(cls, RELAXED(b->capacity), capacity));
-	RELAXED_SET(b->capacity, capacity);
-	RELAXED_SET(b->room, RELAXED(b->room) + more);
-}
-
-/* Sets the active magazine; it may have been filled by a thread with larger ones. */
-static void
-set_active(struct cache *c, unsigned cls, void *head, uint32_t count)
-{
-	struct bin *b = &c->bins[cls];
-
-	b->head = head;
-	RELAXED_SET(b->room, (int32_t)(RELAXED(b->capacity) - count));
-	if (count > RELAXED(b->capacity))
-		set_capacity(c, cls, count);
-}
-
-/* Takes the active magazine out. */
-static struct magazine
-take_active(struct cache *c, unsigned cls)
-{
-	struct magazine m = {c->bins[cls].head, active_count(&c->bins[cls])};
-
-	set_active(c, cls, NULL, 0);
-	return m;
-}
-
-static void
-set_spare(struct spare *s, void *head, uint32_t count)
-{
-	s->head = head;
-	RELAXED_SET(s->count, count);
-}
-
-static struct magazine
-take_spare(struct spare *s)
-{
-	struct magazine m = {s->head, RELAXED(s->count)};
-
-	set_spare(s, NULL, 0);
-	return m;
-}
-
-/* Fills malloc's own bin, or empties it. */
-static void
-set_counted(struct bin *b, struct magazine m)
-{
-	b->head = m.head;
-	RELAXED_SET(b->room, -(int32_t)m.count);
-}
-
-/* Doubles the magazines of a bin that misses, within the class's bound and the cache's budget; the
- * first size is always granted. Where the bound has become less an empty bin follows it. */
-static void
-grow_capacity(struct cache *c, unsigned cls)
-{
-	uint32_t old = RELAXED(c->bins[cls].capacity);
-	uint32_t capacity = magazine_next(cls, old);
-
-	if (capacity > old ? old == 0 || magazine_cost(cls, old, capacity) <= RELAXED(c->budget)
-			   : capacity < old && !c->bins[cls].head)
-		set_capacity(c, cls, capacity);
-}
-
-/* Empties a bin. */
-static void
-flush_bin(struct cache *c, unsigned cls, bool idle)
-{
-	magazine_give(cls, take_active(c, cls), idle);
-	magazine_give(cls, take_spare(&c->spares[cls]), idle);
-	if (c->counted) {
-		struct bin *b = &c->counted->bins[cls];
-		struct magazine m = {b->head, active_count(b)};
-		/* They were counted, but not handed out. */
-		c->counted->until[cls] += m.count;
-		set_counted(b, (struct magazine){NULL, 0});
-		magazine_give(cls, m, idle);
-	}
-}
-
-static bool
-bin_is_empty(const struct cache *c, unsigned cls)
-{
-	return !c->bins[cls].head && !c->spares[cls].head &&
-	       !(c->counted && c->counted->bins[cls].head);
-}
-
-/* Bins that no slow path has used for a while give their blocks back. */
-static void
-age_cache(struct cache *c, uint32_t now_ms, uint32_t least_ms)
-{
-	c->aged_ms = now_ms;
-	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-		if (!idle_for(now_ms, c->spares[cls].used_ms, least_ms) || bin_is_empty(c, cls))
-			continue;
-		flush_bin(c, cls, true);
-		set_capacity(c, cls, magazine_granted(cls));
-	}
-}
+/* --- ageing --------------------------------------------------------------------------------- */
 
 /* Looks at the clock. This may be a signal handler's call that interrupted a fast path, and then no
  * bin may be flushed: a handler runs with its signal blocked, so the mask tells, as long as it is
@@ -562,13 +449,13 @@ alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	return p;
 }
 
-void *
-frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
+/* While allocations are counted. */
+static HAK_NOINLINE void *
+alloc_counting(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
 	struct cache *c = hak_tls.own;
 
-	if (HAK_UNLIKELY(c && c->counted && !RELAXED(hak_tls.busy)) && size <= MID_MAX &&
-		align <= TINY_STEP && !rules_any()) {
+	if (!RELAXED(hak_tls.busy) && size <= MID_MAX && align <= TINY_STEP && !rules_any()) {
 		enter();
 		void *p = alloc_swapped(c, sizeclass_of(size ? size : 1));
 		leave(c, true);
@@ -578,6 +465,16 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 			return p;
 		}
 	}
+	return alloc_long(size, align, site, zeroed);
+}
+
+void *
+frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
+{
+	const struct cache *c = hak_tls.own;
+
+	if (HAK_UNLIKELY(c && c->counted))
+		return alloc_counting(size, align, site, zeroed);
 	return alloc_long(size, align, site, zeroed);
 }
 

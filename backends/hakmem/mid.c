@@ -61,14 +61,20 @@ mid_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms)
 	slab_returned(list, s);
 }
 
-/* Gives back the whole pages that n free blocks from the i-th on fill; returns bytes. */
-static size_t
-purge_run(struct slab *s, unsigned i, unsigned n)
+/* Gives back the whole pages that n free blocks from the i-th on fill, and adds their bytes; false
+ * where the system refuses. */
+static bool
+purge_run(struct slab *s, unsigned i, unsigned n, size_t *bytes)
 {
 	size_t size = sizeclass_size(s->cls), page = os_page_size();
 	size_t from = round_up(i * size, page), to = round_down((i + n) * size, page);
 
-	return from < to && os_purge(s->base + from, to - from) ? to - from : 0;
+	if (from >= to)
+		return true;
+	if (!os_purge(s->base + from, to - from))
+		return false;
+	*bytes += to - from;
+	return true;
 }
 
 /* All of a slab's; a run is done as long as nothing came to it since. */
@@ -87,8 +93,8 @@ purge_free(struct slab *s)
 		left &= ~run;
 		if (!(run & fresh))
 			continue;
-		bytes += purge_run(s, i, n);
-		s->cut.purged |= run;
+		if (purge_run(s, i, n, &bytes))
+			s->cut.purged |= run;
 	}
 	return bytes;
 }

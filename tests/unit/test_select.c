@@ -341,7 +341,7 @@ START_TEST(test_tiers)
 		backend_arena_age(&arena_at(0)->backend, os_now_ms(), 0);
 		back = (struct backend_tiers){0};
 		ck_assert(arena_report(0, &r, &back));
-		ck_assert_uint_eq(back.of[t].purged, t == TIER_LARGE ? (m.count - 1) * size : 0);
+		ck_assert_uint_eq(back.of[t].purged, t == TIER_TINY ? 0 : (m.count - 1) * size);
 		arena_flush(m.head);
 	}
 }

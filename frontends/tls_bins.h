@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * frontends/tls_bins.h - the magazines of a thread's cache, off the fast path.
+ *
+ * To be called by the owner on a slow path, or by whoever has claimed the cache. */
+#ifndef HAK_FRONTENDS_TLS_BINS_H
+#define HAK_FRONTENDS_TLS_BINS_H
+
+#include "backends/os.h"
+#include "frontends/frontend.h"
+#include "frontends/magazine.h"
+
+HAK_INLINE uint32_t
+active_count(const struct bin *b)
+{
+	return RELAXED(b->capacity) - (uint32_t)RELAXED(b->room);
+}
+
+/* Both magazines of the bin may hold this many blocks from now on; paid from the budget. */
+HAK_INLINE void
+set_capacity(struct cache *c, unsigned cls, uint32_t capacity)
+{
+	struct bin *b = &c->bins[cls];
+	int32_t more = (int32_t)(capacity - RELAXED(b->capacity));
+
+	RELAXED_SET(
+		c->budget, RELAXED(c->budget) - magazine_cost(cls, RELAXED(b->capacity), capacity));
+	RELAXED_SET(b->capacity, capacity);
+	RELAXED_SET(b->room, RELAXED(b->room) + more);
+}
+
+/* Sets the active magazine; it may have been filled by a thread with larger ones. */
+HAK_INLINE void
+set_active(struct cache *c, unsigned cls, void *head, uint32_t count)
+{
+	struct bin *b = &c->bins[cls];
+
+	b->head = head;
+	RELAXED_SET(b->room, (int32_t)(RELAXED(b->capacity) - count));
+	if (count > RELAXED(b->capacity))
+		set_capacity(c, cls, count);
+}
+
+/* Takes the active magazine out. */
+HAK_INLINE struct magazine
+take_active(struct cache *c, unsigned cls)
+{
+	struct magazine m = {c->bins[cls].head, active_count(&c->bins[cls])};
+
+	set_active(c, cls, NULL, 0);
+	return m;
+}
+
+HAK_INLINE void
+set_spare(struct spare *s, void *head, uint32_t count)
+{
+	s->head = head;
+	RELAXED_SET(s->count, count);
+}
+
+HAK_INLINE struct magazine
+take_spare(struct spare *s)
+{
+	struct magazine m = {s->head, RELAXED(s->count)};
+
+	set_spare(s, NULL, 0);
+	return m;
+}
+
+/* Fills malloc's own bin, or empties it. */
+HAK_INLINE void
+set_counted(struct bin *b, struct magazine m)
+{
+	b->head = m.head;
+	RELAXED_SET(b->room, -(int32_t)m.count);
+}
+
+/* Doubles the magazines of a bin that misses, within the class's bound and the cache's budget; the
+ * first size is always granted. Where the bound has become less an empty bin follows it. */
+HAK_INLINE void
+grow_capacity(struct cache *c, unsigned cls)
+{
+	uint32_t old = RELAXED(c->bins[cls].capacity);
+	uint32_t capacity = magazine_next(cls, old);
+
+	if (capacity > old ? old == 0 || magazine_cost(cls, old, capacity) <= RELAXED(c->budget)
+			   : capacity < old && !c->bins[cls].head)
+		set_capacity(c, cls, capacity);
+}
+
+/* Empties a bin. */
+static inline void
+flush_bin(struct cache *c, unsigned cls, bool idle)
+{
+	magazine_give(cls, take_active(c, cls), idle);
+	magazine_give(cls, take_spare(&c->spares[cls]), idle);
+	if (c->counted) {
+		struct bin *b = &c->counted->bins[cls];
+		struct magazine m = {b->head, active_count(b)};
+		/* They were counted, but not handed out. */
+		c->counted->until[cls] += m.count;
+		set_counted(b, (struct magazine){NULL, 0});
+		magazine_give(cls, m, idle);
+	}
+}
+
+HAK_INLINE bool
+bin_is_empty(const struct cache *c, unsigned cls)
+{
+	return !c->bins[cls].head && !c->spares[cls].head &&
+	       !(c->counted && c->counted->bins[cls].head);
+}
+
+/* Bins that no slow path has used for a while give their blocks back. */
+static inline void
+age_cache(struct cache *c, uint32_t now_ms, uint32_t least_ms)
+{
+	c->aged_ms = now_ms;
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		if (!idle_for(now_ms, c->spares[cls].used_ms, least_ms) || bin_is_empty(c, cls))
+			continue;
+		flush_bin(c, cls, true);
+		set_capacity(c, cls, magazine_granted(cls));
+	}
+}
+
+#endif
