@@ -20,9 +20,11 @@ struct live {
 	uint64_t size;
 	uint64_t born_bytes; /* allocated by the process until then */
 	uint32_t born_ms;
-	uint32_t site;
-	bool extra; /* stands for nothing */
+	uint32_t site : 31;
+	uint32_t extra : 1; /* stands for nothing */
 };
+
+_Static_assert(PROFILE_SITES <= (uint32_t)1 << 31, "a site's number fits beside the bit");
 
 /* Slots of the live table; it doubles when three quarters are taken. The first is one page. */
 #define LIVE_FIRST 128

@@ -43,6 +43,8 @@ idle_for(uint32_t now_ms, uint32_t since_ms, uint32_t least)
 
 /* The signals that this thread blocks, bit n - 1 for signal n. */
 uint64_t os_signal_mask(void);
+/* membarrier(2); false where the kernel refuses. */
+bool os_membarrier(int command);
 /* The CPU that this thread was on a moment ago; a hint. */
 unsigned os_cpu(void);
 /* CPUs that this process may use: those of its affinity mask, or fewer where the quota of a control

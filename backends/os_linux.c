@@ -233,6 +233,16 @@ os_signal_mask(void)
 	return mask;
 }
 
+bool
+os_membarrier(int command)
+{
+	int saved = errno;
+	bool ok = syscall(SYS_membarrier, command, 0, 0) == 0;
+
+	errno = saved;
+	return ok;
+}
+
 unsigned
 os_cpu(void)
 {

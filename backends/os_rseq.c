@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "backends/os.h"
 #include "backends/os_lines.h"
 
 /* Older headers lack these. */
@@ -60,26 +61,16 @@ os_rseq_has_mm_cid(void)
 	return bytes >= offsetof(struct os_rseq_area, mm_cid) + sizeof(uint32_t);
 }
 
-static bool
-membarrier(int command)
-{
-	int saved = errno;
-	bool ok = syscall(SYS_membarrier, command, 0, 0) == 0;
-
-	errno = saved;
-	return ok;
-}
-
 bool
 os_rseq_fence_init(void)
 {
-	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ);
+	return os_membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ);
 }
 
 bool
 os_rseq_fence(void)
 {
-	return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ);
+	return os_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ);
 }
 
 unsigned

@@ -7,12 +7,12 @@
  * was in force while the thread was blocked. */
 #include "backends/os_thread.h"
 
-#include <errno.h>
 #include <linux/membarrier.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "backends/os.h"
 #include "backends/os_lines.h"
 
 #ifndef SYS_epoll_pwait2
@@ -39,22 +39,12 @@ os_thread_id(void)
 	return (uint32_t)syscall(SYS_gettid);
 }
 
-static bool
-membarrier(int command)
-{
-	int saved = errno;
-	bool ok = syscall(SYS_membarrier, command, 0, 0) == 0;
-
-	errno = saved;
-	return ok;
-}
-
 bool
 os_thread_fence(void)
 {
-	return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) ||
-	       (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
-		       membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+	return os_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) ||
+	       (os_membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
+		       os_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
 }
 
 /* The number at text in base 10 or 16. */

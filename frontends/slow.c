@@ -147,8 +147,9 @@ slow_alloc_sampled(unsigned cls, uintptr_t site, bool due)
 void
 slow_sample_big(void *p, uintptr_t site)
 {
+	if (HAK_LIKELY(!profile_is_on()))
+		return;
 	size_t size = backend_usable(p);
-
 	bool due = slow_sample_due(size);
 	if (!due && !rule_samples(site, size))
 		return;
