@@ -45,7 +45,7 @@ if !SANITIZED
 check_PROGRAMS += tests/report_frames tests/report_bare
 TESTS += tests/test_report.py
 endif
-EXTRA_DIST += tests/test_report.py
+EXTRA_DIST += tests/test_report.py tests/preloaded.py
 
 tests_report_frames_SOURCES = tests/report_program.c
 tests_report_frames_CPPFLAGS = $(report_cppflags)

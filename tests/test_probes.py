@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 
+from preloaded import libraries
+
 # provider, name -> arguments
 PROBES = {
     ("otel_memory", "alloc"): 3,
@@ -51,15 +53,12 @@ def faults(library):
 
 
 def main():
-    libraries = os.environ.get("HAKMEM_TEST_VARIANTS", "").split()
-    if not libraries:
-        raise SystemExit("test_probes.py: HAKMEM_TEST_VARIANTS names no library")
     for tool in ("readelf", "objdump"):
         if not shutil.which(tool):
             print(f"SKIPPED: there is no {tool}; install binutils (Debian)")
             sys.exit(77)
     bad = 0
-    for library in libraries:
+    for library in libraries():
         wrong = list(faults(library))
         print(f"{'FAIL' if wrong else 'ok'} {os.path.basename(library)}")
         for what in wrong:

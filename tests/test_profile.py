@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 
+from preloaded import Failure, environment, libraries, require
+
 BUILD = os.environ.get("top_builddir") or os.getcwd()
 PROGRAM = [os.path.join(BUILD, "tests/report_frames"), "threads", "4"]
 SITE_KEYS = """id frames samples live_samples alloc_count alloc_bytes live_count live_bytes
@@ -26,22 +28,11 @@ FORKING = ("import os, sys\n"
            "else: print(os.getpid())\n")
 
 
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def require(condition, what):
-    if not condition:
-        raise Failure(what)
-
-
 def run(library, directory, command, **settings):
     """The program's output and standard error; it has to end well."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HAKMEM_")}
-    environment.update({f"HAKMEM_{k}": v for k, v in settings.items()})
-    environment["LD_PRELOAD"] = library
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, cwd=directory,
-                          stderr=subprocess.PIPE, timeout=60, check=False, text=True)
+    done = subprocess.run(command, env=environment(library, **settings), cwd=directory,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+                          check=False, text=True)
     require(done.returncode == 0,
             f"{command} {settings}: exit status {done.returncode}: {done.stderr[-2000:]!r}")
     return done.stdout, done.stderr
@@ -134,11 +125,8 @@ def test_wrong(library, directory):
 
 
 def main():
-    libraries = os.environ.get("HAKMEM_TEST_VARIANTS", "").split()
-    if not libraries:
-        raise SystemExit("test_profile.py: HAKMEM_TEST_VARIANTS names no library")
     bad = 0
-    for library in libraries:
+    for library in libraries():
         for test in (test_exit, test_depth, test_signal, test_fork, test_wrong):
             with tempfile.TemporaryDirectory() as directory:
                 try:

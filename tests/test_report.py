@@ -8,8 +8,9 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
+
+from preloaded import environment, require, run_all
 
 BUILD = os.environ.get("top_builddir") or os.getcwd()
 FRAMES = os.path.join(BUILD, "tests/report_frames")
@@ -32,22 +33,11 @@ HOT_KEYS = """events share address module offset caller caller_module
     caller_offset id""".split()
 
 
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def require(condition, what):
-    if not condition:
-        raise Failure(what)
-
-
 def run(library, command, **settings):
     """The program's standard error, as bytes; it has to end well."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HAKMEM_")}
-    environment.update({f"HAKMEM_{k}": v for k, v in settings.items()})
-    environment["LD_PRELOAD"] = library
-    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, timeout=60, check=False)
+    done = subprocess.run(command, env=environment(library, **settings),
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60,
+                          check=False)
     require(done.returncode == 0,
             f"{command} {settings}: exit status {done.returncode}: {done.stderr[-2000:]!r}")
     return done.stderr
@@ -265,21 +255,4 @@ TESTS = (test_shape, test_text, test_off, test_malloc_stats, test_closed_standar
          test_learner)
 
 
-def main():
-    libraries = os.environ.get("HAKMEM_TEST_VARIANTS", "").split()
-    if not libraries:
-        print("HAKMEM_TEST_VARIANTS must name the libraries to test, as absolute paths")
-        sys.exit(2)
-    failed = 0
-    for library in libraries:
-        for test in TESTS:
-            try:
-                test(library)
-            except (Failure, ValueError, subprocess.TimeoutExpired) as e:
-                failed += 1
-                print(f"{os.path.basename(library)}: {test.__name__}: {e}")
-    print(f"{len(libraries) * len(TESTS)} checks: {failed} failures")
-    sys.exit(1 if failed else 0)
-
-
-main()
+run_all(TESTS)

@@ -6,8 +6,9 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
+
+from preloaded import environment, require, run_all
 
 BUILD = os.environ.get("top_builddir") or os.getcwd()
 PROGRAM = os.path.join(BUILD, "tests/rules_program")
@@ -16,26 +17,15 @@ EVENTS = 20
 BIG = 3 << 20
 
 
-class Failure(Exception):
-    """A check that did not hold."""
-
-
-def require(condition, what):
-    if not condition:
-        raise Failure(what)
-
-
 def run(library, rules, *arguments, program=PROGRAM, **settings):
     """Standard output, the messages and the reports of the program under these rules."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HAKMEM_")}
-    environment.update({f"HAKMEM_{k}": v for k, v in settings.items()},
-                       HAKMEM_STATS="json", LD_PRELOAD=library)
     with tempfile.NamedTemporaryFile("w", prefix="hakmem-rules-", suffix=".txt") as file:
         file.write(rules)
         file.flush()
         if rules:
-            environment["HAKMEM_RULES"] = file.name
-        done = subprocess.run([program, *map(str, arguments)], env=environment,
+            settings["RULES"] = file.name
+        done = subprocess.run([program, *map(str, arguments)],
+                              env=environment(library, STATS="json", **settings),
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
                               check=False, text=True)
         require(done.returncode == 0,
@@ -183,21 +173,4 @@ TESTS = (test_symbol, test_module_and_offset, test_id, test_bigcache,
          test_other_sites_are_left_alone, test_dlopen, test_fork, test_threads, test_messages)
 
 
-def main():
-    libraries = os.environ.get("HAKMEM_TEST_VARIANTS", "").split()
-    if not libraries:
-        print("HAKMEM_TEST_VARIANTS must name the libraries to test, as absolute paths")
-        sys.exit(2)
-    failed = 0
-    for library in libraries:
-        for test in TESTS:
-            try:
-                test(library)
-            except (Failure, ValueError, subprocess.TimeoutExpired) as e:
-                failed += 1
-                print(f"{os.path.basename(library)}: {test.__name__}: {e}")
-    print(f"{len(libraries) * len(TESTS)} checks: {failed} failures")
-    sys.exit(1 if failed else 0)
-
-
-main()
+run_all(TESTS)
