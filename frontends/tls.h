@@ -51,7 +51,8 @@ struct cache {
 	struct bin bins[BIN_CLASSES];
 	struct spare {
 		void *head;
-		_Atomic uint32_t count;
+		_Atomic uint16_t count;
+		uint16_t misses;  /* of the bin, since its magazines last grew */
 		uint32_t used_ms; /* when a slow path last used this bin */
 	} spares[BIN_CLASSES];
 	/* The list of caches, under RANK_CACHES. */

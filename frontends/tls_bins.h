@@ -9,6 +9,9 @@
 #include "frontends/frontend.h"
 #include "frontends/magazine.h"
 
+/* So many misses of a bin double its magazines: what a thread touches once or twice stays small. */
+#define GROW_MISSES 6
+
 HAK_INLINE uint32_t
 active_count(const struct bin *b)
 {
@@ -54,7 +57,7 @@ HAK_INLINE void
 set_spare(struct spare *s, void *head, uint32_t count)
 {
 	s->head = head;
-	RELAXED_SET(s->count, count);
+	RELAXED_SET(s->count, (uint16_t)count);
 }
 
 HAK_INLINE struct magazine
@@ -74,7 +77,7 @@ set_counted(struct bin *b, struct magazine m)
 	RELAXED_SET(b->room, -(int32_t)m.count);
 }
 
-/* Doubles the magazines of a bin that misses, within the class's bound and the cache's budget; the
+/* Doubles the magazines of a bin that goes on missing, within the class's bound and the cache's budget; the
  * first size is always granted. Where the bound has become less an empty bin follows it. */
 HAK_INLINE void
 grow_capacity(struct cache *c, unsigned cls)
@@ -82,6 +85,9 @@ grow_capacity(struct cache *c, unsigned cls)
 	uint32_t old = RELAXED(c->bins[cls].capacity);
 	uint32_t capacity = magazine_next(cls, old);
 
+	if (old != 0 && capacity > old && ++c->spares[cls].misses < GROW_MISSES)
+		return;
+	c->spares[cls].misses = 0;
 	if (capacity > old ? old == 0 || magazine_cost(cls, old, capacity) <= RELAXED(c->budget)
 			   : capacity < old && !c->bins[cls].head)
 		set_capacity(c, cls, capacity);
