@@ -509,12 +509,12 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 	if (RELAXED(b->room) < 0)
 		RELAXED_SET(b->room, 0);
 	if (RELAXED(b->capacity) == 0) {
+		/* The first of its class here, so another thread's: its neighbours are in use
+		 * elsewhere, and it goes back to them. */
 		grow_capacity(c, cls);
-		if (RELAXED(b->capacity) == 0) {
-			c->freed_bytes += sizeclass_size(cls);
-			slow_free(p);
-			return;
-		}
+		c->freed_bytes += sizeclass_size(cls);
+		slow_free(p);
+		return;
 	}
 	if (RELAXED(b->room) == 0) {
 		struct magazine full = {s->head, RELAXED(s->count)};

@@ -39,16 +39,38 @@ take_list(struct slab *s, uint32_t most, struct batch *b)
 	b->count += n;
 }
 
+/* From `want` up to where the next fresh block begins a cache line, so that what two threads are
+ * given shares none (passive false sharing; Berger et al., ASPLOS 2000). */
+static uint32_t
+whole_lines(const struct slab *s, uint32_t want, uint32_t most)
+{
+	uint32_t n = want;
+
+	while (n < most && (s->cut.fresh + n) * sizeclass_size(s->cls) % CACHE_LINE != 0)
+		n++;
+	return n;
+}
+
 static void
-take_fresh(struct slab *s, uint32_t want, struct batch *b)
+take_fresh(struct slab *s, uint32_t want, uint32_t most, struct batch *b)
 {
 	uint32_t left = slab_capacity(s) - s->cut.fresh;
-	uint32_t n = want < left ? want : left;
+	uint32_t n = whole_lines(s, want, most);
+
+	n = n < left ? n : left;
 
 	b->fresh = s->base + s->cut.fresh * sizeclass_size(s->cls);
 	b->nfresh = n;
 	s->cut.fresh += n;
 	b->count += n;
+}
+
+/* True where the free blocks serve before fresh ones. A few wait, as long as there are fresh ones:
+ * the neighbours of single blocks are mostly alive, and other threads may be writing to them. */
+static bool
+list_serves(const struct slab *s, uint32_t want)
+{
+	return s->cut.nfree >= want / 2 + 1 || s->cut.fresh == slab_capacity(s);
 }
 
 uint32_t
@@ -65,10 +87,10 @@ tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 			if (!s)
 				break;
 		}
-		if (s->cut.nfree > 0)
+		if (list_serves(s, want - b->count))
 			take_list(s, most - b->count, b);
 		else
-			take_fresh(s, want - b->count, b);
+			take_fresh(s, want - b->count, most - b->count, b);
 		slab_taken(list, s);
 	}
 	return b->count;
