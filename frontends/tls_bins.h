@@ -77,8 +77,9 @@ set_counted(struct bin *b, struct magazine m)
 	RELAXED_SET(b->room, -(int32_t)m.count);
 }
 
-/* Doubles the magazines of a bin that goes on missing, within the class's bound and the cache's budget; the
- * first size is always granted. Where the bound has become less an empty bin follows it. */
+/* Doubles the magazines of a bin that goes on missing, within the class's bound and the cache's
+ * budget; the first size is always granted. Where the bound has become less an empty bin follows
+ * it. */
 HAK_INLINE void
 grow_capacity(struct cache *c, unsigned cls)
 {
