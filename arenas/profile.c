@@ -44,9 +44,11 @@ _Static_assert(PROFILE_SITES <= (uint32_t)1 << 31, "a site's number fits beside 
 
 _Atomic uint64_t hak_profile_mean;
 
+/* Apart from what it protects, so that the tables cost no page as long as they are zero. */
+static struct lock profile_lock = LOCK_INITIALIZER(RANK_PROFILE);
+
+/* Synchronization: profile_lock. */
 static struct {
-	struct lock lock;
-	/* All below: the lock. */
 	struct live *live; /* open addressing, linear probing, no gaps in a run */
 	size_t live_slots, live_count;
 	uint32_t *index; /* frames' hash -> number of the site and 1; 0: empty */
@@ -56,7 +58,7 @@ static struct {
 	struct profile_size *sizes[SIZES_MOST / SIZES_PIECE];
 	uint32_t nsizes; /* number 0 among them, once there are any */
 	uint64_t allocated_bytes, live_bytes, peak_live_bytes;
-} profile = {.lock = LOCK_INITIALIZER(RANK_PROFILE)};
+} profile;
 
 /* Relaxed: counts, and addresses that stand for themselves; who puts an address here still owns
  * the block, so that an allocation at that address, in whichever thread, comes later and finds it.
@@ -418,7 +420,7 @@ forget_pending(void)
 static bool
 enter(void)
 {
-	if (HAK_UNLIKELY(!lock_acquire(&profile.lock))) {
+	if (HAK_UNLIKELY(!lock_acquire(&profile_lock))) {
 		lock_was_refused();
 		return false;
 	}
@@ -438,7 +440,7 @@ note(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nfr
 	if (enter()) {
 		ok = remember((uintptr_t)p, size, frames,
 			nframes < PROFILE_FRAMES ? nframes : PROFILE_FRAMES, extra);
-		lock_release(&profile.lock);
+		lock_release(&profile_lock);
 	}
 	if (!ok)
 		atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
@@ -462,7 +464,7 @@ profile_free(void *p)
 {
 	if (enter()) {
 		forget((uintptr_t)p);
-		lock_release(&profile.lock);
+		lock_release(&profile_lock);
 	} else {
 		put_aside((uintptr_t)p);
 	}
@@ -500,7 +502,7 @@ profile_snapshot_take(struct profile_snapshot *out)
 			copy_to(out);
 		sites = profile.nsites + profile.nsites / 8 + SITES_PIECE;
 		sizes = profile.nsizes + profile.nsizes / 8 + SIZES_PIECE;
-		lock_release(&profile.lock);
+		lock_release(&profile_lock);
 		if (fits)
 			return 0;
 		profile_snapshot_drop(out);
@@ -552,7 +554,7 @@ profile_audit(void)
 	uint64_t live_bytes = 0, allocated_bytes = 0;
 	size_t live = 0, found = 0;
 
-	lock_acquire_wait(&profile.lock);
+	lock_acquire_wait(&profile_lock);
 	for (uint32_t i = 0; i < profile.nsites; i++) {
 		const struct profile_site *s = site_at(i);
 		audit_site(s);
@@ -572,25 +574,25 @@ profile_audit(void)
 	HAK_CHECK(live == profile.live_count && found == live);
 	HAK_CHECK(live_bytes == profile.live_bytes);
 	HAK_CHECK(allocated_bytes == profile.allocated_bytes);
-	lock_release(&profile.lock);
+	lock_release(&profile_lock);
 }
 
 void
 profile_fork_prepare(void)
 {
-	lock_acquire_wait(&profile.lock);
+	lock_acquire_wait(&profile_lock);
 }
 
 void
 profile_fork_parent(void)
 {
-	lock_release(&profile.lock);
+	lock_release(&profile_lock);
 }
 
 void
 profile_fork_child(void)
 {
-	lock_reset(&profile.lock);
+	lock_reset(&profile_lock);
 }
 
 #ifdef HAK_TESTING
@@ -600,7 +602,7 @@ profile_restart(uint64_t mean)
 	if (profile.live)
 		os_unmap(profile.live, profile.live_slots * sizeof(struct live));
 	memset(&profile, 0, sizeof(profile));
-	profile.lock = (struct lock)LOCK_INITIALIZER(RANK_PROFILE);
+	profile_lock = (struct lock)LOCK_INITIALIZER(RANK_PROFILE);
 	RELAXED_SET(dropped, 0);
 	RELAXED_SET(hak_profile_mean, mean);
 }
