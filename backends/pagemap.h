@@ -76,7 +76,9 @@ struct slab {
 				uint64_t bitmap; /* L2 and L2.5: bit i is block i, set when free */
 			} free;
 			struct slab *next, *prev; /* in its arena's list of slabs with room */
-			uint64_t purged; /* L2, L2.5: free blocks whose pages were given back */
+			/* L2, L2.5: free blocks whose pages were given back. Tiny: the system's
+			 * pages that were, and a mark (tiny_pages.c). */
+			uint64_t purged;
 		} cut;
 		/* Pages lock. A free extent is in one bin and in the list by age. */
 		struct {

@@ -5,13 +5,17 @@
 #include "backends/hakmem/large.h"
 #include "backends/hakmem/mid.h"
 #include "backends/hakmem/tiny.h"
+#include "backends/hakmem/tiny_pages.h"
 #include "backends/os.h"
 #include "backends/pages.h"
 #include "base/assert.h"
 
-/* Blocks of L2 are given back when their slab has been quiet for this part of the time after which
- * free memory is cold: as long as others of the slab stay, no other class can use them. */
+/* Blocks of Tiny and L2 are given back when their slab has been quiet for this part of the time
+ * after which free memory is cold: as long as others of the slab stay, no other class can use them.
+ */
 #define QUIET_PART 4
+/* So many free Tiny blocks are walked over for that in one go, under the lock. */
+#define AGE_BLOCKS 32768
 
 void
 backend_init(void)
@@ -30,6 +34,21 @@ static struct slab_list *
 list_of(struct backend_arena *a, unsigned cls, bool sampled)
 {
 	return sampled ? &a->sampled[cls] : &a->lists[cls];
+}
+
+/* Gives back the pages of free blocks in slabs that have been quiet, walking over about `blocks`
+ * Tiny ones. */
+static void
+purge_slabs(struct backend_arena *a, uint32_t now_ms, uint32_t quiet_ms, uint32_t blocks)
+{
+	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
+		for (unsigned cls = CLASS_TINY; cls < CLASS_LARGE; cls++) {
+			struct slab_list *list = list_of(a, cls, sampled);
+			if (cls < CLASS_MID)
+				tiny_age(list, now_ms, quiet_ms, &blocks);
+			else
+				mid_age(list, now_ms, quiet_ms);
+		}
 }
 
 static uint32_t
@@ -75,7 +94,7 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 		struct slab_list *slabs = list_of(a, s->cls, s->sampled);
 		list = link_get(p);
 		if (slab_kind(s) == SLAB_TINY)
-			tiny_return(slabs, s, p);
+			tiny_return(slabs, s, p, now_ms);
 		else
 			mid_return(slabs, s, p, now_ms);
 	}
@@ -207,15 +226,16 @@ void
 backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
 {
 	uint32_t quiet_ms = cold_ms / QUIET_PART;
-	/* There may be many slabs of L2, and nothing is known to have changed in them. */
+	/* There may be many slabs, and nothing is known to have changed in them. */
 	bool look = idle_for(now_ms, a->aged_ms, quiet_ms);
 
-	if (look)
+	if (look) {
 		a->aged_ms = now_ms;
+		purge_slabs(a, now_ms, quiet_ms, cold_ms ? AGE_BLOCKS : UINT32_MAX);
+	}
 	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
-		for (unsigned cls = look ? CLASS_MID : CLASS_LARGE; cls < CLASS_END; cls++)
-			mid_age(list_of(a, cls, sampled), now_ms,
-				cls < CLASS_LARGE ? quiet_ms : cold_ms);
+		for (unsigned cls = CLASS_LARGE; cls < CLASS_END; cls++)
+			mid_age(list_of(a, cls, sampled), now_ms, cold_ms);
 }
 
 size_t
@@ -285,6 +305,13 @@ backend_arena_live(const struct backend_arena *a)
 	return lists_live(a->lists) + (a->sampled ? lists_live(a->sampled) : 0);
 }
 
+static size_t
+purged_blocks(const struct slab *s)
+{
+	return slab_kind(s) == SLAB_TINY ? tiny_purged(s)
+					 : (size_t)__builtin_popcountll(s->cut.purged);
+}
+
 static void
 lists_tiers(const struct slab_list *lists, struct backend_tiers *out)
 {
@@ -294,7 +321,7 @@ lists_tiers(const struct slab_list *lists, struct backend_tiers *out)
 		size_t active = (size_t)lists[cls].count * sizeclass_table[cls].capacity;
 		/* A full slab is in no list, and has neither free nor fresh blocks. */
 		for (const struct slab *s = lists[cls].head; s; s = s->cut.next) {
-			size_t purged = (size_t)__builtin_popcountll(s->cut.purged);
+			size_t purged = purged_blocks(s);
 			active -= slab_capacity(s) - s->cut.fresh + s->cut.nfree;
 			out->of[tier].cached += (s->cut.nfree - purged) * size;
 			out->of[tier].purged += purged * size;

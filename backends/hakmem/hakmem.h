@@ -10,7 +10,7 @@
 /* Arena lock. */
 struct backend_arena {
 	uint16_t index;
-	uint32_t aged_ms;                  /* when the slabs of L2 were last looked at */
+	uint32_t aged_ms;                  /* when the slabs below L2.5 were last looked at */
 	struct slab_list lists[CLASS_END]; /* by class: slabs with room */
 	struct slab_list *sampled;         /* the same of samples; NULL before the first */
 };

@@ -2,6 +2,7 @@
  * backends/hakmem/slab.c - birth, lists and death of slabs; the same for every tier. */
 #include "backends/hakmem/slab.h"
 
+#include "backends/hakmem/tiny_pages.h"
 #include "backends/pages.h"
 #include "base/assert.h"
 
@@ -110,11 +111,13 @@ slab_audit(const struct slab_list *list, enum slab_kind kind)
 
 		HAK_CHECK(slab_kind(s) == kind && s->cut.prev == prev && s->state != SLAB_FULL);
 		HAK_CHECK(s->cut.fresh <= slab_capacity(s) && !slab_is_full(s));
-		if (kind == SLAB_TINY)
+		if (kind == SLAB_TINY) {
 			for (void *p = s->cut.free.list; p; p = *(void **)p, n++)
 				HAK_CHECK(slab_index(s, p) < s->cut.fresh && n < s->cut.nfree);
-		else
+			n += tiny_purged(s);
+		} else {
 			n = (uint32_t)__builtin_popcountll(s->cut.free.bitmap);
+		}
 		HAK_CHECK(n == s->cut.nfree);
 	}
 }

@@ -2,6 +2,7 @@
  * backends/hakmem/tiny.c - refill and return of Tiny blocks. */
 #include "backends/hakmem/tiny.h"
 
+#include "backends/hakmem/tiny_pages.h"
 #include "base/assert.h"
 
 /* A link that the program has overwritten must not lead out of its slab. */
@@ -13,13 +14,20 @@ check_link(const struct slab *s, const void *p, const void *from)
 			p);
 }
 
+/* The length of the slab's free list. */
+static uint32_t
+list_length(const struct slab *s)
+{
+	return HAK_LIKELY(s->cut.purged == 0) ? s->cut.nfree : s->cut.nfree - tiny_purged(s);
+}
+
 /* The slab's whole free list, or its first `most` blocks. */
 static void
 take_list(struct slab *s, uint32_t most, struct batch *b)
 {
 	void *head = s->cut.free.list;
 	void *last = head;
-	uint32_t n = s->cut.nfree;
+	uint32_t n = list_length(s);
 
 	if (n <= most) {
 		s->cut.free.list = NULL;
@@ -65,12 +73,21 @@ take_fresh(struct slab *s, uint32_t want, uint32_t most, struct batch *b)
 	b->count += n;
 }
 
+static void
+take_purged(struct slab *s, uint32_t most, struct batch *b)
+{
+	b->nfresh = tiny_unpurge(s, most, &b->fresh);
+	b->count += b->nfresh;
+}
+
 /* True where the free blocks serve before fresh ones. A few wait, as long as there are fresh ones:
  * the neighbours of single blocks are mostly alive, and other threads may be writing to them. */
 static bool
 list_serves(const struct slab *s, uint32_t want)
 {
-	return s->cut.nfree >= want / 2 + 1 || s->cut.fresh == slab_capacity(s);
+	uint32_t n = list_length(s);
+
+	return n > want / 2 || (n > 0 && s->cut.fresh == slab_capacity(s));
 }
 
 uint32_t
@@ -89,19 +106,25 @@ tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 		}
 		if (list_serves(s, want - b->count))
 			take_list(s, most - b->count, b);
-		else
+		else if (s->cut.fresh < slab_capacity(s))
 			take_fresh(s, want - b->count, most - b->count, b);
+		else
+			take_purged(s, most - b->count, b);
 		slab_taken(list, s);
 	}
 	return b->count;
 }
 
 void
-tiny_return(struct slab_list *list, struct slab *s, void *p)
+tiny_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms)
 {
-	slab_index(s, p);
-	if (HAK_UNLIKELY(s->cut.free.list == p || s->cut.nfree == s->cut.fresh))
+	uint32_t index = slab_index(s, p);
+
+	if (HAK_UNLIKELY(s->cut.free.list == p || s->cut.nfree == s->cut.fresh ||
+			 (s->cut.purged && tiny_is_purged(s, index))))
 		log_fatal("double free of %p", p);
+	tiny_changed(s);
+	s->since_ms = now_ms;
 	*(void **)p = s->cut.free.list;
 	s->cut.free.list = p;
 	s->cut.nfree++;

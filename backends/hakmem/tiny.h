@@ -9,6 +9,6 @@
 /* As backend_refill and backend_return, for one class; arena lock. */
 uint32_t tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 	uint32_t most, struct batch *b);
-void tiny_return(struct slab_list *list, struct slab *s, void *p);
+void tiny_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms);
 
 #endif

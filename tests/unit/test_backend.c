@@ -413,43 +413,93 @@ resident_pages(const char *p, size_t n)
 	return count;
 }
 
-/* Of a quiet slab the pages of its free blocks go, and nothing of those that stay. */
+/* A byte for each block, so that two that overlap are told. */
+static void
+mark_block(char *p, size_t i, size_t size)
+{
+	memset(p, (int)(0x11 + i % 199), size);
+}
+
+static void
+check_mark(const char *p, size_t i, size_t size)
+{
+	for (size_t at = 0; at < size; at++)
+		REQUIRE_EQ(p[at], (char)(0x11 + i % 199));
+}
+
+/* The first, the fifth and the last block stay. */
+static bool
+is_kept(size_t i, size_t n)
+{
+	return i == 0 || i == 4 || i + 1 == n;
+}
+
+/* A class of L2 whose blocks are no whole number of pages; Tiny ones that end at pages and not. */
+static const size_t quiet_sizes[] = {6000, 16, 48, 80, 512, 1008, 1024};
+
+/* Of a quiet slab the pages of its free blocks go, and nothing of those that stay; they are handed
+ * out again, each once. */
 START_TEST(test_quiet_slab)
 {
-	unsigned cls = sizeclass_of(6000); /* no whole number of pages */
+	unsigned cls = sizeclass_of(quiet_sizes[_i]);
 	size_t size = sizeclass_size(cls), n = sizeclass_table[cls].capacity;
-	char *held[64];
+	static char *held[PAGE_BYTES / TINY_STEP];
 	bool zeroed = false;
-	struct batch b = {0};
 
 	start();
-	for (size_t i = 0; i < n; i++) {
-		held[i] = backend_take(&arena, cls, &zeroed);
-		memset(held[i], 0x11 * (int)(i % 15 + 1), size);
-	}
+	for (size_t i = 0; i < n; i++)
+		mark_block(held[i] = backend_take(&arena, cls, &zeroed), i, size);
 	size_t before = resident_pages(held[0], n * size);
-	/* All but the first, the fifth and the last. */
-	for (size_t i = 1; i + 1 < n; i++)
-		if (i != 4) {
+	for (size_t i = 0; i < n; i++)
+		if (!is_kept(i, n)) {
 			link_set(held[i], NULL);
 			backend_return(&arena, held[i], 1000);
 		}
 	backend_arena_age(&arena, 1010, 800);
 	REQUIRE_EQ(resident_pages(held[0], n * size), before);
 	backend_arena_age(&arena, 3000, 800);
-	size_t page = os_page_size();
-	size_t most = 3 * (size / page + 2);
+	backend_audit(&arena);
+	size_t most = 3 * (size / os_page_size() + 2);
 	REQUIRE_MSG(resident_pages(held[0], n * size) <= most, "%zu pages of %zu, not %zu",
 		resident_pages(held[0], n * size), before, most);
-	for (size_t i = 0; i < n; i += i == 0 ? 4 : n - 5)
-		for (size_t at = 0; at < size; at++)
-			REQUIRE_EQ(held[i][at], (char)(0x11 * (int)(i % 15 + 1)));
-	backend_audit(&arena);
-	/* What was given back is handed out again. */
-	REQUIRE_EQ(backend_refill(&arena, cls, (uint32_t)n - 3, (uint32_t)n - 3, &b), n - 3);
-	for (uint32_t i = 0; i < b.nblocks; i++)
-		memset(b.blocks[i], 0x5a, size);
-	backend_audit(&arena);
+	for (size_t i = 0; i < n; i++)
+		if (!is_kept(i, n)) {
+			mark_block(held[i] = backend_take(&arena, cls, &zeroed), i, size);
+			backend_audit(&arena);
+		}
+	for (size_t i = 0; i < n; i++)
+		check_mark(held[i], i, size);
+	REQUIRE_EQ(backend_totals().used, sizeclass_table[cls].npages * PAGE_BYTES);
+}
+END_TEST
+
+static char *purged_block;
+
+static void
+free_purged(void *unused)
+{
+	(void)unused;
+	link_set(purged_block, NULL);
+	backend_return(&arena, purged_block, 5000);
+}
+
+/* What was freed before its page was given back cannot be freed again. */
+START_TEST(test_purged_twice)
+{
+	unsigned cls = sizeclass_of(256);
+	bool zeroed = false;
+	char *p[64];
+
+	start();
+	for (size_t i = 0; i < LENGTH(p); i++)
+		p[i] = backend_take(&arena, cls, &zeroed);
+	for (size_t i = 1; i < LENGTH(p); i++) {
+		link_set(p[i], NULL);
+		backend_return(&arena, p[i], 1000);
+	}
+	backend_arena_age(&arena, 3000, 800);
+	purged_block = p[20];
+	expect_abort(free_purged, NULL, "double free");
 }
 END_TEST
 
@@ -469,7 +519,8 @@ main(void)
 
 	unit_begin("test_backend");
 	tcase_add_test(tc, test_samples);
-	tcase_add_test(tc, test_quiet_slab);
+	tcase_add_loop_test(tc, test_quiet_slab, 0, (int)LENGTH(quiet_sizes));
+	tcase_add_test(tc, test_purged_twice);
 	tcase_add_test(tc, test_random);
 	tcase_add_loop_test(tc, test_each_class, 1, CLASS_END);
 	tcase_add_test(tc, test_other_arena);
