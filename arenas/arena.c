@@ -9,6 +9,7 @@
 #include "arenas/rules.h"
 #include "arenas/select.h"
 #include "arenas/sites.h"
+#include "arenas/transfer.h"
 #include "arenas/tune.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
@@ -350,8 +351,13 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 		a->counts.refills++;
 		got = take_blocks(a, &d, false, &m, &b);
 		lock_release(&a->lock);
-		if (!got && !borrow(&d, true, &m, &b) && !map_blocks(a, &d, &m, &b))
-			return m;
+		if (!got && !borrow(&d, true, &m, &b)) {
+			m = transfer_take_any(cls);
+			if (m.head)
+				return m;
+			if (!map_blocks(a, &d, &m, &b))
+				return m;
+		}
 	}
 	PROBE3(hakmem, refill, cls, site, m.head ? m.count : b.count);
 	HAK_INJECT(INJECT_REFILL);
@@ -497,6 +503,11 @@ arena_totals(void)
 {
 	struct arena_totals t = {0};
 
+	struct transfer_totals transfer = transfer_totals();
+
+	t.depot_bytes = transfer.bytes;
+	t.refills = transfer.takes + transfer.sent;
+	t.drains = transfer.puts;
 	t.arenas = atomic_load_explicit(&hak_arenas.active, memory_order_relaxed);
 	t.contended = atomic_load_explicit(&hak_arenas.contended, memory_order_relaxed);
 	for (unsigned i = 0; i < MAX_ARENAS; i++) {
@@ -518,8 +529,9 @@ bool
 arena_activity(struct learn_window *out)
 {
 	struct backend_totals all = backend_totals();
+	struct transfer_totals transfer = transfer_totals();
 
-	out->events = all.big_allocs;
+	out->events = all.big_allocs + transfer.puts + transfer.takes + transfer.sent;
 	memset(out->sizes, 0, sizeof(out->sizes));
 	out->sizes[LEARN_SIZES - 1] = all.big_alloc_bytes;
 	for (unsigned i = 0; i < MAX_ARENAS; i++) {
@@ -591,6 +603,7 @@ arena_audit(void)
 		backend_audit(&a->backend);
 		lock_release(&a->lock);
 	}
+	transfer_audit();
 	pages_audit();
 }
 
@@ -599,6 +612,7 @@ arena_fork_prepare(void)
 {
 	tune_fork_prepare();
 	lock_acquire_wait(&growth_lock);
+	transfer_fork_prepare();
 	for (unsigned i = 0; i < MAX_ARENAS; i++)
 		if (arena_at(i))
 			lock_acquire_wait(&arena_at(i)->lock);
@@ -612,6 +626,7 @@ arena_fork_parent(void)
 	for (unsigned i = 0; i < MAX_ARENAS; i++)
 		if (arena_at(i))
 			lock_release(&arena_at(i)->lock);
+	transfer_fork_parent();
 	lock_release(&growth_lock);
 	tune_fork_parent();
 }
@@ -623,6 +638,7 @@ arena_fork_child(void)
 	for (unsigned i = 0; i < MAX_ARENAS; i++)
 		if (arena_at(i))
 			lock_reset(&arena_at(i)->lock);
+	transfer_fork_child();
 	lock_reset(&growth_lock);
 	tune_fork_child();
 }

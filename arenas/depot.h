@@ -30,14 +30,21 @@ struct depot {
 #define DEPOT_COUNT_SHIFT 48
 #define DEPOT_MAX_COUNT UINT16_MAX
 
+/* Makes m the magazine above the one that begins at `below`, NULL for the first. */
+HAK_INLINE void
+depot_link(struct magazine m, const void *below)
+{
+	HAK_ASSERT(m.count > 0 && m.count <= DEPOT_MAX_COUNT);
+	((uint64_t *)m.head)[1] = (uint64_t)(uintptr_t)below | (uint64_t)m.count
+								       << DEPOT_COUNT_SHIFT;
+}
+
 HAK_INLINE void
 depot_push(struct depot *d, unsigned cpu, struct magazine m, uint32_t now_ms)
 {
 	void **top = &d->tops[cpu % DEPOT_WAYS];
 
-	HAK_ASSERT(m.count > 0 && m.count <= DEPOT_MAX_COUNT);
-	((uint64_t *)m.head)[1] = (uint64_t)(uintptr_t)*top | (uint64_t)m.count
-								      << DEPOT_COUNT_SHIFT;
+	depot_link(m, *top);
 	*top = m.head;
 	d->blocks += m.count;
 	d->used_ms = now_ms;
@@ -79,20 +86,30 @@ depot_pop(struct depot *d, uint32_t now_ms)
 	return m;
 }
 
-HAK_INLINE void
-depot_audit(const struct depot *d)
+/* The blocks of the magazines from `top` down. */
+HAK_INLINE uint32_t
+depot_stack_audit(void *top)
 {
 	uint32_t blocks = 0, count;
 
+	for (void *m = top, *below; m; m = below) {
+		uint32_t n = 0;
+		below = depot_below(m, &count);
+		for (void *p = m; p; p = *(void **)p)
+			n++;
+		HAK_CHECK(n == count);
+		blocks += n;
+	}
+	return blocks;
+}
+
+HAK_INLINE void
+depot_audit(const struct depot *d)
+{
+	uint32_t blocks = 0;
+
 	for (unsigned i = 0; i < DEPOT_WAYS; i++)
-		for (void *m = d->tops[i], *below; m; m = below) {
-			uint32_t n = 0;
-			below = depot_below(m, &count);
-			for (void *p = m; p; p = *(void **)p)
-				n++;
-			HAK_CHECK(n == count);
-			blocks += n;
-		}
+		blocks += depot_stack_audit(d->tops[i]);
 	HAK_CHECK(blocks == d->blocks);
 }
 

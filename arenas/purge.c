@@ -10,6 +10,7 @@
 #include "arenas/internal.h"
 #include "arenas/pressure.h"
 #include "arenas/profile.h"
+#include "arenas/transfer.h"
 #include "arenas/tune.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
@@ -100,6 +101,9 @@ age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	size_t before = backend_purged();
 
 	arena_flush_deferred();
+	unsigned place = 0;
+	for (void *list; (list = transfer_idle(&place, now_ms, cold_ms));)
+		arena_flush(list);
 	for (unsigned i = 0; i < MAX_ARENAS; i++) {
 		struct arena *a = arena_at(i);
 		if (a)

@@ -40,6 +40,9 @@
 #define BACKEND_NO_ARENA UINT16_MAX
 #define BATCH_CHAINS 8
 #define BATCH_BLOCKS 64
+/* Fresh blocks are best handed out up to the end of a page of the processor's: what two threads are
+ * given then shares no cache line, nor any that the processor fetches ahead. */
+#define REFILL_PAGE 4096
 
 /* What a refill hands out, not yet one list: the parts are joined after the arena's lock has been
  * released, since that touches the blocks and may fault. */

@@ -15,6 +15,7 @@ enum inject_point {
 	INJECT_PURGE,       /* an extent is out of the free lists, its pages being given back */
 	INJECT_FORK_WINDOW, /* all locks held by the fork handler */
 	INJECT_CACHE_EXIT,  /* a thread's cache is half flushed */
+	INJECT_TRANSFER,    /* a CPU's transfer cache is locked */
 	INJECT_POINTS
 };
 

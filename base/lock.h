@@ -25,6 +25,7 @@
 	X(RANK_PROFILE, "sampled blocks and their sites")                                          \
 	X(RANK_LEARN, "the learner, and its windows")                                              \
 	X(RANK_GROWTH, "the number of arenas")                                                     \
+	X(RANK_TRANSFER, "a CPU's transfer cache")                                                 \
 	X(RANK_ARENA, "an arena: its slabs, lists and depots")                                     \
 	X(RANK_BIG, "BigCache")                                                                    \
 	X(RANK_PAGES, "free extents, the regions' frontiers, metadata memory")

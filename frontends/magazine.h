@@ -6,11 +6,15 @@
 
 #include "arenas/arena.h"
 #include "arenas/profile.h"
+#include "arenas/rules.h"
+#include "arenas/transfer.h"
 #include "base/config.h"
 #include "frontends/counts.h"
 
 /* A full magazine holds about HAKMEM_MAGAZINE bytes, and no more blocks than this. */
-#define MAGAZINE_MOST 256
+#define MAGAZINE_MOST 1024
+/* What is not half full goes from a cache that ends to the slabs, but for so many blocks. */
+#define MAGAZINE_WHOLE 16
 /* A bin starts with magazines of this many bytes, at least one block, at most so many. */
 #define MAGAZINE_FIRST_BYTES 512
 #define MAGAZINE_FIRST 16
@@ -79,13 +83,15 @@ magazine_until_sample(uint64_t *random, size_t size)
 	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
-/* Gives a full magazine to the depot of an arena; large blocks, which other classes may need the
- * pages of, to their slabs. */
+/* Gives a full magazine to the CPU's transfer cache or the depot of an arena; large blocks, which
+ * other classes may need the pages of, to their slabs. */
 HAK_INLINE void
 magazine_drain(unsigned cls, struct magazine m)
 {
 	count(cls, COUNT_DRAIN);
-	if (magazine_granted(cls) == 0 || !arena_drain(cls, m))
+	if (magazine_granted(cls) == 0)
+		arena_flush(m.head);
+	else if ((rules_any() || !transfer_put(cls, m)) && !arena_drain(cls, m))
 		arena_flush(m.head);
 }
 
@@ -95,7 +101,7 @@ magazine_give(unsigned cls, struct magazine m, bool idle)
 {
 	if (!m.head)
 		return;
-	if (idle || m.count * 2 < magazine_most(cls))
+	if (idle || (m.count * 2 < magazine_most(cls) && m.count < MAGAZINE_WHOLE))
 		arena_flush(m.head);
 	else
 		magazine_drain(cls, m);

@@ -16,13 +16,13 @@
 #include "arenas/pressure.h"
 #include "arenas/rules.h"
 #include "arenas/sites.h"
+#include "arenas/transfer.h"
 #include "arenas/tune.h"
 #include "backends/os.h"
 #include "backends/pages.h"
 #include "base/config.h"
 #include "base/maths.h"
 #include "base/writer.h"
-#include "frontends/modules.h"
 #include "frontends/frontend.h"
 #include "frontends/modules.h"
 #include "frontends/slow.h"
@@ -386,6 +386,23 @@ write_tiers(struct writer *w, const struct backend_tiers *tiers)
 }
 
 static void
+write_transfer(struct writer *w)
+{
+	bool entered = frontend_enter();
+	struct transfer_totals t = transfer_totals();
+
+	if (entered)
+		frontend_leave();
+	writer_object(w, "transfer");
+	writer_number(w, "caches", t.caches);
+	writer_number(w, "puts", t.puts);
+	writer_number(w, "takes", t.takes);
+	writer_number(w, "sent", t.sent);
+	writer_number(w, "bytes", t.bytes);
+	writer_end(w);
+}
+
+static void
 write_arenas(struct writer *w)
 {
 	struct arena_report r, sum = {0};
@@ -407,6 +424,7 @@ write_arenas(struct writer *w)
 	write_share(w, "contended_share", sum.contended, sum.counts.acquisitions);
 	write_share(w, "remote_share", sum.counts.remote_blocks, sum.counts.blocks);
 	writer_end(w);
+	write_transfer(w);
 	struct backend_totals all = backend_totals();
 	tiers.of[TIER_BIG].active = all.big;
 	tiers.of[TIER_BIG].cached = all.big_cached;

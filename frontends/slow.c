@@ -8,6 +8,9 @@
 #include "arenas/arena.h"
 #include "arenas/background.h"
 #include "arenas/profile.h"
+#include "arenas/rules.h"
+#include "arenas/sites.h"
+#include "arenas/transfer.h"
 #include "backends/emergency.h"
 #include "backends/pages.h"
 #include "base/assert.h"
@@ -252,8 +255,17 @@ struct magazine
 slow_refill(unsigned cls, uintptr_t site, uint32_t n, void **instead)
 {
 	*instead = NULL;
-	resolve_if_ruled(site);
-	struct magazine m = arena_refill(cls, site, n, n);
+	struct magazine m = {NULL, 0};
+	if (HAK_LIKELY(!rules_any()))
+		m = transfer_take(cls);
+	else
+		resolve_if_ruled(site);
+	if (m.head) {
+		sites_count(site);
+		return m;
+	}
+	uint32_t page = (uint32_t)(REFILL_PAGE / sizeclass_size(cls));
+	m = arena_refill(cls, site, n, n > page ? n : page);
 	if (HAK_LIKELY(m.head != NULL))
 		return m;
 	bool tried = slow_reclaim();

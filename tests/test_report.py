@@ -18,7 +18,7 @@ BARE = os.path.join(BUILD, "tests/report_bare")
 CALLERS = 16
 
 TOP_KEYS = """version variant mechanism selector site arenas_active arenas_limit stats frontend
-    caches caches_omitted classes arenas totals tiers bigcache rules sites faults
+    caches caches_omitted classes arenas totals transfer tiers bigcache rules sites faults
     madvise background limits pressure learner settings""".split()
 STATS_KEYS = """live_bytes cached_bytes slab_bytes dirty_bytes committed_bytes big_bytes
     big_cached_bytes big_count peak_bytes arenas caches slow_allocs slow_frees purges

@@ -47,23 +47,23 @@ take_list(struct slab *s, uint32_t most, struct batch *b)
 	b->count += n;
 }
 
-/* From `want` up to where the next fresh block begins a cache line, so that what two threads are
- * given shares none (passive false sharing; Berger et al., ASPLOS 2000). */
+/* From `want` up to where the next fresh block begins a page, if `most` allows (passive false
+ * sharing; Berger et al., ASPLOS 2000). */
 static uint32_t
-whole_lines(const struct slab *s, uint32_t want, uint32_t most)
+whole_page(const struct slab *s, uint32_t want, uint32_t most)
 {
-	uint32_t n = want;
+	size_t size = sizeclass_size(s->cls);
+	size_t end = round_up((s->cut.fresh + want) * size, REFILL_PAGE);
+	uint32_t n = sizeclass_divide(s->cls, end) - s->cut.fresh;
 
-	while (n < most && (s->cut.fresh + n) * sizeclass_size(s->cls) % CACHE_LINE != 0)
-		n++;
-	return n;
+	return n < most ? n : most;
 }
 
 static void
 take_fresh(struct slab *s, uint32_t want, uint32_t most, struct batch *b)
 {
 	uint32_t left = slab_capacity(s) - s->cut.fresh;
-	uint32_t n = whole_lines(s, want, most);
+	uint32_t n = whole_page(s, want, most);
 
 	n = n < left ? n : left;
 
@@ -120,10 +120,10 @@ tiny_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms)
 {
 	uint32_t index = slab_index(s, p);
 
-	if (HAK_UNLIKELY(s->cut.free.list == p || s->cut.nfree == s->cut.fresh ||
-			 (s->cut.purged && tiny_is_purged(s, index))))
+	if (HAK_UNLIKELY(s->cut.free.list == p || s->cut.nfree == s->cut.fresh))
 		log_fatal("double free of %p", p);
-	tiny_changed(s);
+	if (HAK_UNLIKELY(s->cut.purged != 0))
+		tiny_changed(s, index);
 	s->since_ms = now_ms;
 	*(void **)p = s->cut.free.list;
 	s->cut.free.list = p;

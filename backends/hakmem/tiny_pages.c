@@ -72,19 +72,22 @@ tiny_purged(const struct slab *s)
 	return n;
 }
 
-void
-tiny_changed(struct slab *s)
-{
-	s->cut.purged &= ~LOOKED;
-}
-
-bool
-tiny_is_purged(const struct slab *s, uint32_t index)
+/* Whether the block reaches into a purged page. */
+static bool
+is_purged(const struct slab *s, uint32_t index)
 {
 	size_t size = sizeclass_size(s->cls), page = os_page_size();
 
 	return page_is_purged(s, (unsigned)(index * size / page)) ||
 	       page_is_purged(s, (unsigned)(((index + 1) * size - 1) / page));
+}
+
+void
+tiny_changed(struct slab *s, uint32_t index)
+{
+	if (HAK_UNLIKELY(is_purged(s, index)))
+		log_fatal("double free of %p", (void *)(s->base + index * sizeclass_size(s->cls)));
+	s->cut.purged &= ~LOOKED;
 }
 
 uint32_t
@@ -135,7 +138,7 @@ write_list(struct slab *s, const struct blocks *b)
 	for (unsigned w = 0; w < WORDS; w++)
 		for (uint64_t bits = b->bits[w]; bits; bits &= bits - 1) {
 			uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-			if (tiny_is_purged(s, i))
+			if (is_purged(s, i))
 				continue;
 			*link = s->base + i * sizeclass_size(s->cls);
 			link = *link;
@@ -151,7 +154,7 @@ is_free(const struct slab *s, const struct blocks *b, unsigned page)
 
 	if (page_is_purged(s, page) || end > s->cut.fresh)
 		return false;
-	while (i < end && (has_block(b, i) || tiny_is_purged(s, i)))
+	while (i < end && (has_block(b, i) || is_purged(s, i)))
 		i++;
 	return i == end;
 }

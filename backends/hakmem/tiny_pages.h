@@ -15,10 +15,9 @@
 
 /* How many blocks reach into purged pages, all of them free. */
 uint32_t tiny_purged(const struct slab *s);
-/* Whether block i does. */
-bool tiny_is_purged(const struct slab *s, uint32_t index);
-/* A block has come back to the slab, so that it is worth another look. */
-void tiny_changed(struct slab *s);
+/* Block `index` comes back to a slab that was looked at: it is worth another look. Aborts where the
+ * block reaches into a purged page. */
+void tiny_changed(struct slab *s, uint32_t index);
 /* Takes up to `most` blocks, consecutive from *fresh on, that reach into one purged page, of which
  * there is one; the page is none any more, and what is left of it is in the list. Returns their
  * number. */

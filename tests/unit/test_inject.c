@@ -312,7 +312,7 @@ START_TEST(test_point)
 	/* The front-end without caches has neither magazines nor caches' ends. */
 	if (strncmp(hak_variant(), "lock", 4) == 0 &&
 		(armed_point == INJECT_DRAIN || armed_point == INJECT_CACHE_EXIT ||
-			armed_point == INJECT_REFILL))
+			armed_point == INJECT_REFILL || armed_point == INJECT_TRANSFER))
 		return;
 	/* Caches of CPUs do not end with a thread. */
 	if (strncmp(hak_variant(), "rseq", 4) == 0 && armed_point == INJECT_CACHE_EXIT)

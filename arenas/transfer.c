@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/transfer.c - the transfer caches of the CPUs. */
+#include "arenas/transfer.h"
+
+#include "backends/os.h"
+#include "backends/pages.h"
+#include "backends/sizeclass.h"
+#include "base/inject.h"
+#include "base/lock.h"
+
+/* What one CPU's holds at most. */
+#define TRANSFER_BYTES ((size_t)1 << 20)
+
+struct shelf {
+	void *top; /* a magazine, which leads to the next as in a depot */
+	uint32_t used_ms;
+	bool touched; /* since it was last looked at: nobody reads the clock before */
+};
+
+/* Synchronization: `lock`. */
+struct way {
+	struct lock lock;
+	size_t bytes;
+	size_t puts, takes, sent; /* numbers */
+	struct shelf shelves[BIN_CLASSES];
+} HAK_CACHE_ALIGNED;
+
+/* Filled once each (release), never emptied. */
+static struct way *_Atomic ways[TRANSFER_WAYS];
+/* The forking thread's: bit i is way i, whose lock it holds; others may be made meanwhile. */
+static uint32_t held_for_fork;
+
+static struct way *
+way_at(unsigned i)
+{
+	/* Acquire pairs with the release in way_create. */
+	return atomic_load_explicit(&ways[i], memory_order_acquire);
+}
+
+/* NULL when memory is exhausted. */
+static HAK_COLD struct way *
+way_create(unsigned i)
+{
+	struct way *w = pages_meta_alloc(sizeof(*w)), *none = NULL;
+
+	if (!w)
+		return NULL;
+	w->lock.rank = RANK_TRANSFER;
+	/* Release pairs with the acquire in way_at. The loser's memory is lost: a page a CPU at
+	 * most. */
+	if (atomic_compare_exchange_strong_explicit(
+		    &ways[i], &none, w, memory_order_acq_rel, memory_order_acquire))
+		return w;
+	return none;
+}
+
+static unsigned
+way_here(void)
+{
+	return os_cpu() % TRANSFER_WAYS;
+}
+
+/* The top magazine of the class; lock held. */
+static struct magazine
+pop(struct way *w, unsigned cls)
+{
+	struct shelf *s = &w->shelves[cls];
+	struct magazine m = {s->top, 0};
+
+	if (!m.head)
+		return m;
+	s->top = depot_below(m.head, &m.count);
+	s->touched = true;
+	w->bytes -= m.count * sizeclass_size(cls);
+	return m;
+}
+
+bool
+transfer_put(unsigned cls, struct magazine m)
+{
+	unsigned here = way_here();
+	struct way *w = way_at(here);
+	size_t bytes = m.count * sizeclass_size(cls);
+
+	if (HAK_UNLIKELY(!w) && !(w = way_create(here)))
+		return false;
+	if (!lock_try(&w->lock))
+		return false;
+	bool fits = w->bytes + bytes <= TRANSFER_BYTES;
+	if (fits) {
+		depot_link(m, w->shelves[cls].top);
+		w->shelves[cls].top = m.head;
+		w->shelves[cls].touched = true;
+		w->bytes += bytes;
+		w->puts++;
+	}
+	HAK_INJECT(INJECT_TRANSFER);
+	lock_release(&w->lock);
+	return fits;
+}
+
+struct magazine
+transfer_take(unsigned cls)
+{
+	struct way *w = way_at(way_here());
+	struct magazine m = {NULL, 0};
+
+	if (!w || !lock_try(&w->lock))
+		return m;
+	m = pop(w, cls);
+	w->takes += m.head != NULL;
+	HAK_INJECT(INJECT_TRANSFER);
+	lock_release(&w->lock);
+	return m;
+}
+
+struct magazine
+transfer_take_any(unsigned cls)
+{
+	struct magazine m = {NULL, 0};
+
+	for (unsigned i = 0; i < TRANSFER_WAYS && !m.head; i++) {
+		struct way *w = way_at(i);
+		if (!w || !lock_try(&w->lock))
+			continue;
+		m = pop(w, cls);
+		w->sent += m.head != NULL;
+		lock_release(&w->lock);
+	}
+	return m;
+}
+
+/* Joins all magazines of the class; lock held. */
+static void *
+empty_shelf(struct way *w, unsigned cls)
+{
+	void *list = NULL;
+
+	for (struct magazine m; (m = pop(w, cls)).head;) {
+		void *tail = m.head;
+		for (uint32_t n = 1; n < m.count; n++)
+			tail = *(void **)tail;
+		*(void **)tail = list;
+		list = m.head;
+	}
+	return list;
+}
+
+/* The blocks of the class if nobody has touched them for least_ms; lock held. */
+static void *
+idle_shelf(struct way *w, unsigned cls, uint32_t now_ms, uint32_t least_ms)
+{
+	struct shelf *s = &w->shelves[cls];
+
+	if (s->touched && least_ms > 0) {
+		s->touched = false;
+		s->used_ms = now_ms;
+	}
+	if (!s->top || (least_ms > 0 && !idle_for(now_ms, s->used_ms, least_ms)))
+		return NULL;
+	return empty_shelf(w, cls);
+}
+
+void *
+transfer_idle(unsigned *place, uint32_t now_ms, uint32_t least_ms)
+{
+	void *list = NULL;
+
+	while (*place < TRANSFER_WAYS * BIN_CLASSES && !list) {
+		struct way *w = way_at(*place / BIN_CLASSES);
+		if (!w || !lock_acquire(&w->lock)) {
+			*place += BIN_CLASSES;
+			continue;
+		}
+		do {
+			list = idle_shelf(w, *place % BIN_CLASSES, now_ms, least_ms);
+		} while (++*place % BIN_CLASSES != 0 && !list);
+		lock_release(&w->lock);
+	}
+	return list;
+}
+
+struct transfer_totals
+transfer_totals(void)
+{
+	struct transfer_totals t = {0};
+
+	for (unsigned i = 0; i < TRANSFER_WAYS; i++) {
+		struct way *w = way_at(i);
+		if (!w)
+			continue;
+		lock_acquire_wait(&w->lock);
+		t.caches++;
+		t.puts += w->puts;
+		t.takes += w->takes;
+		t.sent += w->sent;
+		t.bytes += w->bytes;
+		lock_release(&w->lock);
+	}
+	return t;
+}
+
+void
+transfer_audit(void)
+{
+	for (unsigned i = 0; i < TRANSFER_WAYS; i++) {
+		struct way *w = way_at(i);
+		size_t bytes = 0;
+		if (!w)
+			continue;
+		lock_acquire_wait(&w->lock);
+		for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
+			bytes += depot_stack_audit(w->shelves[cls].top) * sizeclass_size(cls);
+		HAK_CHECK(bytes == w->bytes);
+		lock_release(&w->lock);
+	}
+}
+
+void
+transfer_fork_prepare(void)
+{
+	uint32_t held = 0;
+
+	for (unsigned i = 0; i < TRANSFER_WAYS; i++)
+		if (way_at(i)) {
+			lock_acquire_wait(&way_at(i)->lock);
+			held |= 1u << i;
+		}
+	held_for_fork = held;
+}
+
+void
+transfer_fork_parent(void)
+{
+	for (unsigned i = 0; i < TRANSFER_WAYS; i++)
+		if (held_for_fork >> i & 1)
+			lock_release(&way_at(i)->lock);
+}
+
+void
+transfer_fork_child(void)
+{
+	for (unsigned i = 0; i < TRANSFER_WAYS; i++)
+		if (held_for_fork >> i & 1)
+			lock_reset(&way_at(i)->lock);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/transfer.h - full magazines on their way between the threads of one CPU.
+ *
+ * Every CPU (by its number, modulo TRANSFER_WAYS) has a transfer cache: for each class a stack of
+ * magazines, whichever arenas their blocks are of. Threads that take turns there hand magazines on
+ * without a word that another CPU writes, and get blocks that this CPU's caches hold; an arena's
+ * lock, counters and depots are everybody's. What finds no room goes to the arenas' depots, and an
+ * arena takes from all transfer caches before it maps memory. (The name is TCMalloc's, whose
+ * transfer caches are shared, or by cache domain.)
+ *
+ * Owner: each cache has a lock, held for some instructions and only ever tried by front-ends:
+ * whoever meets it held goes on to the arenas. No other lock is taken meanwhile. Invariant: bytes
+ * == the sum of its magazines' blocks. (transfer_audit)
+ *
+ * All functions are thread-safe; the caller holds no lock of an arena or above. */
+#ifndef HAK_ARENAS_TRANSFER_H
+#define HAK_ARENAS_TRANSFER_H
+
+#include "arenas/depot.h"
+
+#define TRANSFER_WAYS 16
+
+struct transfer_totals {
+	size_t caches; /* a number, as the others but `bytes` */
+	size_t puts;   /* magazines that came in */
+	size_t takes;  /* that went out to a thread on the CPU */
+	size_t sent;   /* that went out to other CPUs */
+	size_t bytes;  /* of blocks that are in them */
+};
+
+/* Takes the magazine of blocks of the class; false where there is no room for it here. */
+bool transfer_put(unsigned cls, struct magazine m);
+/* A magazine that was put on this CPU; empty where there is none. */
+struct magazine transfer_take(unsigned cls);
+/* A magazine from any CPU. */
+struct magazine transfer_take_any(unsigned cls);
+/* The magazines that nobody has put or taken one of for least_ms, as lists, one at a time; NULL at
+ * the end. *place begins at 0. */
+void *transfer_idle(unsigned *place, uint32_t now_ms, uint32_t least_ms);
+struct transfer_totals transfer_totals(void);
+void transfer_audit(void);
+
+void transfer_fork_prepare(void);
+void transfer_fork_parent(void);
+void transfer_fork_child(void);
+
+#endif
