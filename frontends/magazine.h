@@ -43,6 +43,15 @@ magazine_granted(unsigned cls)
 		       : 0;
 }
 
+/* How many blocks a refill for a magazine of n may bring: fresh ones up to the end of a page. */
+HAK_INLINE uint32_t
+magazine_refill(unsigned cls, uint32_t n)
+{
+	uint32_t page = (uint32_t)(REFILL_PAGE / sizeclass_size(cls));
+
+	return n > page ? n : page;
+}
+
 /* The size after this one: double, up to the most, which may have become less. */
 HAK_INLINE uint32_t
 magazine_next(unsigned cls, uint32_t old)

@@ -90,7 +90,8 @@ refill(struct rseq_cache *c, unsigned cls, uintptr_t site, void **instead)
 	uint32_t capacity = rseq_capacity(c, cls);
 
 	count(cls, COUNT_REFILL);
-	return slow_refill(cls, site, capacity ? capacity : 1, instead);
+	capacity = capacity ? capacity : 1;
+	return slow_refill(cls, site, capacity, magazine_refill(cls, capacity), instead);
 }
 
 /* --- counted allocations --------------------------------------------------------------------- */

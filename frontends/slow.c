@@ -252,7 +252,7 @@ slow_alloc_counting(unsigned cls, uintptr_t site)
 }
 
 struct magazine
-slow_refill(unsigned cls, uintptr_t site, uint32_t n, void **instead)
+slow_refill(unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead)
 {
 	*instead = NULL;
 	struct magazine m = {NULL, 0};
@@ -264,8 +264,7 @@ slow_refill(unsigned cls, uintptr_t site, uint32_t n, void **instead)
 		sites_count(site);
 		return m;
 	}
-	uint32_t page = (uint32_t)(REFILL_PAGE / sizeclass_size(cls));
-	m = arena_refill(cls, site, n, n > page ? n : page);
+	m = arena_refill(cls, site, n, most);
 	if (HAK_LIKELY(m.head != NULL))
 		return m;
 	bool tried = slow_reclaim();

@@ -27,6 +27,9 @@
 #define BUDGET_TOTAL ((int64_t)32 << 20)
 #define BUDGET_MOST ((int64_t)4 << 20)
 #define BUDGET_LEAST ((int64_t)64 << 10)
+/* With less, as a cache among a hundred has, first magazines come without the rest of their page.
+ */
+#define BUDGET_PAGES ((int64_t)256 << 10)
 /* After a thread has freed this much without a refill, its next malloc looks at the clock. */
 #define FREED_BYTES 65536
 /* A cache looks at this interval for bins that have not been used for as long. */
@@ -274,8 +277,10 @@ refill(struct cache *c, unsigned cls, uintptr_t site, void **instead)
 		*instead = slow_alloc_one(cls, site);
 		return (struct magazine){NULL, 0};
 	}
+	bool rich = RELAXED(c->budget) >= BUDGET_PAGES;
+	uint32_t most = rich ? magazine_refill(cls, capacity) : capacity;
 	count(cls, COUNT_REFILL);
-	return slow_refill(cls, site, capacity, instead);
+	return slow_refill(cls, site, capacity, most, instead);
 }
 
 /* A block from the bin, refilled as need be. */
