@@ -19,14 +19,15 @@ struct arena {
 
 struct arenas {
 	/* Filled once each (release), never emptied. */
-	struct arena *_Atomic all[MAX_ARENAS];
+	struct arena *_Atomic all[ARENA_SLOTS];
 	_Atomic unsigned active; /* a power of two; release, with the arenas that it counts */
 	_Atomic unsigned limit;  /* a power of two; 0: not yet known */
 	_Atomic size_t contended;
 	_Atomic uint32_t contended_ms; /* when so many had been counted again */
-	/* By class: bit i is arena i, set when it has free blocks, in its depot or its slabs. A
-	 * hint. */
-	_Atomic uint64_t nonempty[BIN_CLASSES];
+	unsigned groups;               /* in use: 1, or ARENA_GROUPS; fixed at start */
+	/* By group and class: bit i is the group's i-th arena, set when it has free blocks, in its
+	 * depot or its slabs. A hint. */
+	_Atomic uint64_t nonempty[ARENA_GROUPS][BIN_CLASSES];
 };
 
 extern struct arenas hak_arenas;

@@ -100,7 +100,7 @@ age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	size_t before = backend_purged();
 
 	arena_flush_deferred();
-	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+	for (unsigned i = 0; i < arena_end(); i++) {
 		struct arena *a = arena_at(i);
 		if (a)
 			age_arena(a, now_ms, cold_ms);

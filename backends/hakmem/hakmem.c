@@ -20,9 +20,14 @@ backend_init(void)
 }
 
 void
-backend_arena_init(struct backend_arena *a, uint16_t index)
+backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group)
 {
 	a->index = index;
+	if (group == 0)
+		return;
+	a->group = (uint8_t)group;
+	for (unsigned cls = 0; cls < CLASS_END; cls++)
+		a->lists[cls].group = a->group;
 }
 
 /* The arena's list of slabs of the class, those of samples or the others. */
@@ -36,6 +41,8 @@ static uint32_t
 refill(struct backend_arena *a, struct slab_list *list, unsigned cls, uint32_t want, uint32_t most,
 	struct batch *b)
 {
+	if (cls < CLASS_MID && HAK_UNLIKELY(list->group))
+		return tiny_sealed_refill(list, cls, a->index, want, b);
 	if (cls < CLASS_MID)
 		return tiny_refill(list, cls, a->index, want, most, b);
 	return mid_refill(list, cls, a->index, want, b);
@@ -74,7 +81,9 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 			break;
 		struct slab_list *slabs = list_of(a, s->cls, s->sampled);
 		list = link_get(p);
-		if (slab_kind(s) == SLAB_TINY)
+		if (slab_kind(s) == SLAB_TINY && HAK_UNLIKELY(s->group))
+			tiny_sealed_return(slabs, s, p);
+		else if (slab_kind(s) == SLAB_TINY)
 			tiny_return(slabs, s, p);
 		else
 			mid_return(slabs, s, p, now_ms);
@@ -111,8 +120,10 @@ backend_take_sampled(struct backend_arena *a, unsigned cls)
 		struct slab_list *lists = pages_meta_alloc(CLASS_END * sizeof(*lists));
 		if (!lists)
 			return NULL;
-		for (unsigned i = 0; i < CLASS_END; i++)
+		for (unsigned i = 0; i < CLASS_END; i++) {
 			lists[i].sampled = true;
+			lists[i].group = a->group;
+		}
 		a->sampled = lists;
 	}
 	return take(a, &a->sampled[cls], cls, &zeroed);
@@ -157,9 +168,9 @@ backend_owner(const void *p, unsigned *cls)
 }
 
 void *
-backend_big_alloc(size_t size, size_t align, bool *zeroed)
+backend_big_alloc_in(unsigned group, size_t size, size_t align, bool *zeroed)
 {
-	return big_alloc(size, align, zeroed);
+	return big_alloc(group, size, align, zeroed);
 }
 
 void
@@ -186,7 +197,7 @@ backend_bin(const void *p)
 	const struct slab *s = pagemap_slab(p);
 
 	/* A Big block's class is 0. */
-	return s && !s->sampled ? (uint16_t)(s->cls * TINY_STEP) : 0;
+	return s && !s->sampled && !s->group ? (uint16_t)(s->cls * TINY_STEP) : 0;
 }
 
 size_t

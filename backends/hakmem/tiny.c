@@ -39,8 +39,8 @@ take_list(struct slab *s, uint32_t most, struct batch *b)
 	b->count += n;
 }
 
-static void
-take_fresh(struct slab *s, uint32_t want, struct batch *b)
+void
+tiny_take_fresh(struct slab *s, uint32_t want, struct batch *b)
 {
 	uint32_t left = slab_capacity(s) - s->cut.fresh;
 	uint32_t n = want < left ? want : left;
@@ -68,7 +68,7 @@ tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 		if (s->cut.nfree > 0)
 			take_list(s, most - b->count, b);
 		else
-			take_fresh(s, want - b->count, b);
+			tiny_take_fresh(s, want - b->count, b);
 		slab_taken(list, s);
 	}
 	return b->count;
