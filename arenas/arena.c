@@ -43,7 +43,7 @@ arena_create(unsigned index)
 		return NULL;
 	a->lock.rank = RANK_ARENA;
 	a->index = index;
-	backend_arena_init(&a->backend, (uint16_t)index, index / MAX_ARENAS);
+	backend_arena_init(&a->backend, (uint16_t)index, index / MAX_ARENAS, hak_arenas.group_bins);
 	/* Release pairs with the acquire in arena_at. */
 	atomic_store_explicit(&hak_arenas.all[index], a, memory_order_release);
 	return a;
@@ -85,8 +85,9 @@ arena_init(void)
 }
 
 void
-arena_isolate(void)
+arena_isolate(unsigned bins)
 {
+	hak_arenas.group_bins = bins;
 	hak_arenas.groups = BACKEND_GROUPS + 1;
 }
 

@@ -60,8 +60,9 @@ struct arena_report {
 /* Before anything else; under the startup lock. */
 void arena_init(void);
 /* From now on there are groups above 0: those of the back-end, whose addresses stay apart and whose
- * free blocks are sealed (seal.h). After arena_init, under the startup lock. */
-void arena_isolate(void);
+ * free blocks are sealed (seal.h), and so many bin ids of the front-end's (backend_arena_init).
+ * Under the startup lock. */
+void arena_isolate(unsigned bins);
 /* One past the highest index that an arena may have. */
 unsigned arena_end(void);
 /* A magazine of class cls, of about `want` and at most `most` blocks, from the group's arena for

@@ -110,8 +110,9 @@ struct backend_arena;
 void backend_init(void);
 /* Prepares a zeroed arena's part; index is its number. `group`, up to BACKEND_GROUPS: above 0, no
  * address of the arena ever serves one of another group, and its blocks are sealed while they are
- * free (seal.h): those of Tiny that come from it are, those of L2 are to be. */
-void backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group);
+ * free (seal.h): those of Tiny that come from it are, those of L2 are to be. The bin ids of its
+ * classes are then those from group * bins on, or 0 where `bins` is. */
+void backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group, unsigned bins);
 /* Blocks of a class below BIN_CLASSES: at least one and up to `most`, about `want`, into the zeroed
  * *b; returns their number. */
 uint32_t backend_refill(

@@ -35,8 +35,17 @@ seal_is_on(const void *p)
 HAK_INLINE void
 seal_set(void *p, const void *next)
 {
+	uint64_t mark = (uintptr_t)p ^ hak_seal.mark;
+
 	((uint64_t *)p)[0] = (uintptr_t)next ^ (uintptr_t)p ^ hak_seal.link;
-	((uint64_t *)p)[1] = (uintptr_t)p ^ hak_seal.mark;
+	((uint64_t *)p)[1] = mark;
+}
+
+/* What p's first word says, unchecked. */
+HAK_INLINE void *
+seal_peek(const void *p)
+{
+	return (void *)(((const uint64_t *)p)[0] ^ (uintptr_t)p ^ hak_seal.link);
 }
 
 /* The block after p. It is one, as far as its own mark will tell; an address that nobody has
@@ -44,14 +53,13 @@ seal_set(void *p, const void *next)
 HAK_INLINE void *
 seal_next(const void *p)
 {
-	uintptr_t next = ((const uint64_t *)p)[0] ^ (uintptr_t)p ^ hak_seal.link;
+	void *next = seal_peek(p);
 
 	if (HAK_UNLIKELY(!seal_is_on(p)))
 		seal_broken(p);
-	if (HAK_UNLIKELY(next && !pagemap_in_primary((void *)next)) &&
-		!pagemap_contains((void *)next))
+	if (HAK_UNLIKELY(next && !pagemap_in_primary(next)) && !pagemap_contains(next))
 		seal_broken(p);
-	return (void *)next;
+	return next;
 }
 
 /* p is about to be handed out: its words read as zero then. */

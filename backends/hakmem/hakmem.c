@@ -20,14 +20,16 @@ backend_init(void)
 }
 
 void
-backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group)
+backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group, unsigned bins)
 {
 	a->index = index;
 	if (group == 0)
 		return;
 	a->group = (uint8_t)group;
-	for (unsigned cls = 0; cls < CLASS_END; cls++)
+	for (unsigned cls = 0; cls < CLASS_END; cls++) {
 		a->lists[cls].group = a->group;
+		a->lists[cls].bins = (uint16_t)(group * bins);
+	}
 }
 
 /* The arena's list of slabs of the class, those of samples or the others. */
@@ -196,8 +198,12 @@ backend_bin(const void *p)
 {
 	const struct slab *s = pagemap_slab(p);
 
+	if (HAK_UNLIKELY(s && s->group)) {
+		uint16_t *bin;
+		return pagemap_page(p, &bin) ? *bin : 0;
+	}
 	/* A Big block's class is 0. */
-	return s && !s->sampled && !s->group ? (uint16_t)(s->cls * TINY_STEP) : 0;
+	return s && !s->sampled ? (uint16_t)(s->cls * TINY_STEP) : 0;
 }
 
 size_t

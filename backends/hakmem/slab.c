@@ -47,8 +47,8 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	if (kind == SLAB_TINY)
 		s->cut.free.list = NULL;
 	pagemap_mark_interior(s);
-	if (!s->sampled && !s->group)
-		pagemap_set_bin(s, (uint16_t)(cls * TINY_STEP), sizeclass_size(cls));
+	if (!s->sampled && (!s->group || list->bins))
+		pagemap_set_bin(s, (uint16_t)((list->bins + cls) * TINY_STEP), sizeclass_size(cls));
 	list_push(list, s);
 	list->count++;
 	return s;

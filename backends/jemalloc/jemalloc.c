@@ -33,10 +33,11 @@ backend_init(void)
 }
 
 void
-backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group)
+backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group, unsigned bins)
 {
 	HAK_ASSERT(group == 0);
 	(void)group;
+	(void)bins;
 	a->index = index;
 }
 

@@ -29,7 +29,7 @@ start(void)
 	backend_init();
 	arena_init();
 	seal_init();
-	arena_isolate();
+	arena_isolate(0);
 	rng = unit_rng(1);
 }
 
