@@ -43,6 +43,8 @@ arena_create(unsigned index)
 		return NULL;
 	a->lock.rank = RANK_ARENA;
 	a->index = index;
+	a->bit = (uint64_t)1 << index % MAX_ARENAS;
+	a->nonempty = hak_arenas.nonempty[index / MAX_ARENAS];
 	backend_arena_init(&a->backend, (uint16_t)index, index / MAX_ARENAS, hak_arenas.group_bins);
 	/* Release pairs with the acquire in arena_at. */
 	atomic_store_explicit(&hak_arenas.all[index], a, memory_order_release);
@@ -265,9 +267,8 @@ batch_seal(struct batch *b, unsigned cls)
 static void
 note_room(struct arena *a, unsigned cls)
 {
-	_Atomic uint64_t *nonempty = &hak_arenas.nonempty[a->index / MAX_ARENAS][cls];
-	uint64_t bit = (uint64_t)1 << a->index % MAX_ARENAS;
-	uint64_t bits = atomic_load_explicit(nonempty, memory_order_relaxed);
+	_Atomic uint64_t *nonempty = &a->nonempty[cls];
+	uint64_t bit = a->bit, bits = atomic_load_explicit(nonempty, memory_order_relaxed);
 	bool room = a->depots[cls].blocks || !backend_dry(&a->backend, cls);
 
 	/* A hint, read without the lock: relaxed. */
@@ -327,8 +328,7 @@ static bool
 borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 {
 	unsigned group = d->chosen->index / MAX_ARENAS;
-	uint64_t bits = RELAXED(hak_arenas.nonempty[group][d->cls]) &
-			~((uint64_t)1 << d->chosen->index % MAX_ARENAS);
+	uint64_t bits = RELAXED(d->chosen->nonempty[d->cls]) & ~d->chosen->bit;
 	bool got = false;
 
 	for (; bits && !got; bits &= bits - 1) {

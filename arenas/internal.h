@@ -8,8 +8,11 @@
 
 struct arena {
 	struct lock lock;
-	unsigned index;           /* fixed at birth */
-	_Atomic size_t contended; /* any thread, when it has met the lock held */
+	/* Fixed at birth. */
+	unsigned index;
+	uint64_t bit;               /* in hints: the group's i-th arena has bit i */
+	_Atomic uint64_t *nonempty; /* its group's hints, by class */
+	_Atomic size_t contended;   /* any thread, when it has met the lock held */
 	/* All below: the lock. */
 	struct arena_counts counts;
 	size_t depot_bytes; /* in all depots */
