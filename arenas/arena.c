@@ -288,6 +288,20 @@ struct demand {
 	uint32_t now_ms;
 };
 
+/* take_blocks of a group above 0: a waiting magazine, else blocks of the slabs. */
+static bool
+take_sealed(
+	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
+{
+	*m = arena_pop_sealed(a, d->cls);
+	if (!m->head && (birth || !backend_dry(&a->backend, d->cls)))
+		backend_refill(&a->backend, d->cls, d->want, d->most, b);
+	a->counts.blocks += m->count + b->count;
+	a->counts.handed[d->cls] += m->count + b->count;
+	note_room(a, d->cls);
+	return m->head || b->count > 0;
+}
+
 /* A magazine that this CPU filled, else blocks from the arena's slabs into b, else a magazine that
  * another CPU filled, whose caches hold its blocks (for L2 and above before the slabs'); arena
  * lock. False when there are none; `birth` allows a new slab. */
@@ -295,6 +309,9 @@ static bool
 take_blocks(
 	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
 {
+	if (HAK_UNLIKELY(a->index >= MAX_ARENAS))
+		return take_sealed(a, d, birth, m, b);
+
 	struct depot *depot = &a->depots[d->cls];
 	bool lent = a != d->chosen, foreign = false;
 
@@ -386,7 +403,7 @@ arena_refill_in(unsigned group, unsigned cls, uintptr_t site, uint32_t want, uin
 	}
 	PROBE3(hakmem, refill, cls, site, m.head ? m.count : b.count);
 	HAK_INJECT(INJECT_REFILL);
-	if (HAK_UNLIKELY(group != 0))
+	if (HAK_UNLIKELY(group != 0 && !m.head))
 		return batch_seal(&b, cls);
 	return m.head ? m : batch_join(&b, cls);
 }
@@ -493,6 +510,40 @@ arena_drain(unsigned cls, struct magazine m)
 	if (!fits)
 		arena_flush(m.head);
 	return true;
+}
+
+/* The class's sealed depot, made with the arena's first; arena lock. */
+static struct sealed_depot *
+sealed_depot(struct arena *a, unsigned cls)
+{
+	if (HAK_UNLIKELY(!a->sealed))
+		a->sealed = pages_meta_alloc(BIN_CLASSES * sizeof(*a->sealed));
+	return a->sealed ? &a->sealed[cls] : NULL;
+}
+
+bool
+arena_drain_sealed(unsigned cls, struct magazine m)
+{
+	unsigned owned_cls;
+	struct arena *a = arena_at(backend_owner(m.head, &owned_cls));
+	size_t bytes = m.count * sizeclass_size(cls);
+	uint32_t now_ms = os_now_ms();
+
+	a = lock_any(a);
+	if (!a)
+		return false;
+	struct sealed_depot *d = sealed_depot(a, cls);
+	bool fits = d && d->count < SEALED_DEPOT_MOST && a->depot_bytes + bytes <= DEPOT_BYTES;
+	if (fits) {
+		d->full[d->count++] = m;
+		a->depots[cls].blocks += m.count;
+		a->depots[cls].used_ms = now_ms;
+		a->depot_bytes += bytes;
+		a->counts.drains++;
+		note_room(a, cls);
+	}
+	lock_release(&a->lock);
+	return fits;
 }
 
 void
@@ -609,6 +660,22 @@ arena_report(unsigned index, struct arena_report *out, struct backend_tiers *tie
 	return true;
 }
 
+static void
+audit_sealed(const struct arena *a, unsigned cls)
+{
+	const struct sealed_depot *d = &a->sealed[cls];
+	uint32_t blocks = 0;
+
+	for (uint32_t i = 0; i < d->count; i++) {
+		uint32_t n = 0;
+		for (void *p = d->full[i].head; p; p = seal_next(p))
+			n++;
+		HAK_CHECK(n == d->full[i].count);
+		blocks += n;
+	}
+	HAK_CHECK(blocks == a->depots[cls].blocks);
+}
+
 void
 arena_audit(void)
 {
@@ -619,7 +686,10 @@ arena_audit(void)
 		size_t depot_bytes = 0;
 		lock_acquire_wait(&a->lock);
 		for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-			depot_audit(&a->depots[cls]);
+			if (a->sealed)
+				audit_sealed(a, cls);
+			else
+				depot_audit(&a->depots[cls]);
 			depot_bytes += a->depots[cls].blocks * sizeclass_size(cls);
 		}
 		HAK_CHECK(depot_bytes == a->depot_bytes);

@@ -17,6 +17,7 @@ struct arena {
 	struct arena_counts counts;
 	size_t depot_bytes; /* in all depots */
 	struct depot depots[BIN_CLASSES];
+	struct sealed_depot *sealed; /* by class; NULL before the first magazine */
 	struct backend_arena backend;
 } HAK_CACHE_ALIGNED;
 
@@ -47,6 +48,21 @@ bool arena_lock(struct arena *a) __attribute__((warn_unused_result));
 /* Counts an acquisition that met a held lock; when they come often, the arenas double. No lock
  * held. */
 void arena_note_contention(void) HAK_NOINLINE;
+/* A magazine of a sealed depot, the last that came; empty where that is. Arena lock. */
+HAK_INLINE struct magazine
+arena_pop_sealed(struct arena *a, unsigned cls)
+{
+	struct sealed_depot *d = a->sealed ? &a->sealed[cls] : NULL;
+	struct magazine m = {NULL, 0};
+
+	if (d && d->count > 0) {
+		m = d->full[--d->count];
+		a->depots[cls].blocks -= m.count;
+		a->depot_bytes -= m.count * sizeclass_size(cls);
+	}
+	return m;
+}
+
 /* Gives the blocks of depots that have been idle for least_ms back to their slabs; no lock held. */
 void arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms);
 

@@ -13,6 +13,7 @@
 #include "arenas/tune.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
+#include "backends/seal.h"
 #include "base/config.h"
 #include "base/probe.h"
 
@@ -32,6 +33,8 @@ idle_blocks(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 
 	if (!d->blocks || !idle_for(now_ms, d->used_ms, cold_ms))
 		return NULL;
+	for (struct magazine m; (m = arena_pop_sealed(a, cls)).head;)
+		list = seal_strip(m.head, list);
 	for (struct magazine m; (m = depot_pop(d, now_ms)).head;) {
 		void *tail = m.head;
 		for (uint32_t n = 1; n < m.count; n++)

@@ -62,6 +62,17 @@ seal_next(const void *p)
 	return next;
 }
 
+/* Makes a sealed list one of plain links, which ends with `rest`. The marks stay. */
+HAK_INLINE void *
+seal_strip(void *list, void *rest)
+{
+	for (void *p = list, *next; p; p = next) {
+		next = seal_next(p);
+		link_set(p, next ? next : rest);
+	}
+	return list;
+}
+
 /* p is about to be handed out: its words read as zero then. */
 HAK_INLINE void
 seal_clear(void *p)

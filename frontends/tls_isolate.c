@@ -173,17 +173,19 @@ isolate_alloc_slow(struct cache *c, unsigned cls, uintptr_t site)
 	if (!m.head)
 		return instead;
 	b->head = m.head;
-	set_size(c->isolated, group, cls, size, m.count);
+	/* It may have been filled by a thread with larger bins. */
+	set_size(c->isolated, group, cls, m.count > size ? m.count : size, m.count);
 	return pop(b);
 }
 
-/* Gives all but the `keep` blocks that came last back to their slabs. */
+/* Gives all but the `keep` blocks that came last to a depot, or, where they are idle, to their
+ * slabs. */
 static void
-flush(struct isolated *in, unsigned group, unsigned cls, uint32_t keep)
+flush(struct isolated *in, unsigned group, unsigned cls, uint32_t keep, bool idle)
 {
 	struct bin *b = &in->bins[group][cls];
 	void *list = b->head, *last = NULL;
-	uint32_t kept = 0;
+	uint32_t kept = 0, n = count_of(in, group, cls);
 
 	for (; kept < keep && list; kept++) {
 		last = list;
@@ -194,13 +196,10 @@ flush(struct isolated *in, unsigned group, unsigned cls, uint32_t keep)
 	else
 		b->head = NULL;
 	set_size(in, group, cls, RELAXED(in->sizes[group][cls]), kept);
+	if (!list || (!idle && arena_drain_sealed(cls, (struct magazine){list, n - kept})))
+		return;
 	/* Slabs take plain links, and seal the blocks anew. */
-	for (void *p = list, *next; p; p = next) {
-		next = seal_next(p);
-		link_set(p, next);
-	}
-	if (list)
-		arena_flush(list);
+	arena_flush(seal_strip(list, NULL));
 }
 
 static void
@@ -219,7 +218,7 @@ free_cached(struct cache *c, unsigned group, unsigned cls, void *p)
 			c->freed_bytes += half * (size_t)sizeclass_size(cls);
 			count(cls, COUNT_DRAIN);
 			HAK_INJECT(INJECT_DRAIN);
-			flush(in, group, cls, half);
+			flush(in, group, cls, half, false);
 		}
 	}
 	seal_set(p, b->head);
@@ -250,7 +249,7 @@ isolate_flush(struct cache *c, unsigned cls)
 	for (unsigned group = 1; cls < CLASS_LARGE && group < ARENA_GROUPS; group++) {
 		uint32_t size = RELAXED(in->sizes[group][cls]);
 		if (in->bins[group][cls].head)
-			flush(in, group, cls, 0);
+			flush(in, group, cls, 0, true);
 		if (size <= granted)
 			continue;
 		set_size(in, group, cls, granted, 0);
