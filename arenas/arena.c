@@ -14,6 +14,7 @@
 #include "backends/emergency.h"
 #include "backends/os.h"
 #include "backends/pages.h"
+#include "backends/seal.h"
 #include "base/config.h"
 #include "base/inject.h"
 #include "base/lock.h"
@@ -30,7 +31,7 @@
 #define CONTENTION_STEP 256
 #define CONTENTION_MS 8
 
-struct arenas hak_arenas;
+struct arenas hak_arenas = {.groups = 1};
 
 static struct lock growth_lock = LOCK_INITIALIZER(RANK_GROWTH);
 
@@ -43,7 +44,9 @@ arena_create(unsigned index)
 		return NULL;
 	a->lock.rank = RANK_ARENA;
 	a->index = index;
-	backend_arena_init(&a->backend, (uint16_t)index);
+	a->bit = (uint64_t)1 << index % MAX_ARENAS;
+	a->nonempty = hak_arenas.nonempty[index / MAX_ARENAS];
+	backend_arena_init(&a->backend, (uint16_t)index, index / MAX_ARENAS, hak_arenas.group_bins);
 	/* Release pairs with the acquire in arena_at. */
 	atomic_store_explicit(&hak_arenas.all[index], a, memory_order_release);
 	return a;
@@ -82,6 +85,19 @@ arena_init(void)
 		rules_load(CONFIG_PATH(rules));
 	pressure_init();
 	tune_begin();
+}
+
+void
+arena_isolate(unsigned bins)
+{
+	hak_arenas.group_bins = bins;
+	hak_arenas.groups = BACKEND_GROUPS + 1;
+}
+
+unsigned
+arena_end(void)
+{
+	return hak_arenas.groups * MAX_ARENAS;
 }
 
 void
@@ -184,13 +200,14 @@ index_of_site(uintptr_t site, unsigned cls, unsigned active)
 	return active == 1 ? 0 : select_arena(site, active);
 }
 
-/* The site's arena, created if it is the first or a rule's; NULL when memory is exhausted. */
+/* The group's arena for the site, created if it is the group's first or a rule's; NULL when memory
+ * is exhausted. */
 static struct arena *
-arena_of_site(uintptr_t site, unsigned cls)
+arena_of_site(unsigned group, uintptr_t site, unsigned cls)
 {
 	/* Acquire pairs with the release in arenas_activate. */
 	unsigned active = atomic_load_explicit(&hak_arenas.active, memory_order_acquire);
-	unsigned index = index_of_site(site, cls, active);
+	unsigned index = group * MAX_ARENAS + index_of_site(site, cls, active);
 	struct arena *a = arena_at(index);
 
 	sites_count(site);
@@ -233,21 +250,35 @@ batch_join(struct batch *b, unsigned cls)
 	return m;
 }
 
+/* The same of a group above 0, whose blocks come in no chains: a sealed list. */
+static struct magazine
+batch_seal(struct batch *b, unsigned cls)
+{
+	size_t size = sizeclass_size(cls);
+	struct magazine m = {NULL, b->count};
+
+	for (uint32_t i = b->nfresh; i-- > 0; m.head = b->fresh + i * size)
+		seal_set(b->fresh + i * size, m.head);
+	for (uint32_t i = b->nblocks; i-- > 0; m.head = b->blocks[i])
+		seal_set(b->blocks[i], m.head);
+	return m;
+}
+
 /* Keeps the class's bit of the arena true; arena lock. */
 static void
 note_room(struct arena *a, unsigned cls)
 {
-	uint64_t bit = (uint64_t)1 << a->index;
-	uint64_t bits = atomic_load_explicit(&hak_arenas.nonempty[cls], memory_order_relaxed);
+	_Atomic uint64_t *nonempty = &a->nonempty[cls];
+	uint64_t bit = a->bit, bits = atomic_load_explicit(nonempty, memory_order_relaxed);
 	bool room = a->depots[cls].blocks || !backend_dry(&a->backend, cls);
 
 	/* A hint, read without the lock: relaxed. */
 	if (room == ((bits & bit) != 0))
 		return;
 	if (room)
-		atomic_fetch_or_explicit(&hak_arenas.nonempty[cls], bit, memory_order_relaxed);
+		atomic_fetch_or_explicit(nonempty, bit, memory_order_relaxed);
 	else
-		atomic_fetch_and_explicit(&hak_arenas.nonempty[cls], ~bit, memory_order_relaxed);
+		atomic_fetch_and_explicit(nonempty, ~bit, memory_order_relaxed);
 }
 
 /* How many blocks a refill is after, and the arena that was chosen for it. */
@@ -258,6 +289,20 @@ struct demand {
 	uint32_t now_ms;
 };
 
+/* take_blocks of a group above 0: a waiting magazine, else blocks of the slabs. */
+static bool
+take_sealed(
+	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
+{
+	*m = arena_pop_sealed(a, d->cls);
+	if (!m->head && (birth || !backend_dry(&a->backend, d->cls)))
+		backend_refill(&a->backend, d->cls, d->want, d->most, b);
+	a->counts.blocks += m->count + b->count;
+	a->counts.handed[d->cls] += m->count + b->count;
+	note_room(a, d->cls);
+	return m->head || b->count > 0;
+}
+
 /* A magazine that this CPU filled, else blocks from the arena's slabs into b, else a magazine that
  * another CPU filled, whose caches hold its blocks (for L2 and above before the slabs'); arena
  * lock. False when there are none; `birth` allows a new slab. */
@@ -265,6 +310,9 @@ static bool
 take_blocks(
 	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
 {
+	if (HAK_UNLIKELY(a->index >= MAX_ARENAS))
+		return take_sealed(a, d, birth, m, b);
+
 	struct depot *depot = &a->depots[d->cls];
 	bool lent = a != d->chosen, foreign = false;
 
@@ -297,12 +345,12 @@ take_blocks(
 static bool
 borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 {
-	uint64_t bits = atomic_load_explicit(&hak_arenas.nonempty[d->cls], memory_order_relaxed) &
-			~((uint64_t)1 << d->chosen->index);
+	unsigned group = d->chosen->index / MAX_ARENAS;
+	uint64_t bits = RELAXED(d->chosen->nonempty[d->cls]) & ~d->chosen->bit;
 	bool got = false;
 
 	for (; bits && !got; bits &= bits - 1) {
-		struct arena *a = arena_at((unsigned)__builtin_ctzll(bits));
+		struct arena *a = arena_at(group * MAX_ARENAS + (unsigned)__builtin_ctzll(bits));
 		bool last = (bits & (bits - 1)) == 0;
 		if (!try_quietly(a) && !(wait && last && wait_arena(a)))
 			continue;
@@ -333,9 +381,9 @@ map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct b
 }
 
 struct magazine
-arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
+arena_refill_in(unsigned group, unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 {
-	struct arena *a = arena_of_site(site, cls);
+	struct arena *a = arena_of_site(group, site, cls);
 	const struct demand d = {a, cls, want, most, os_now_ms()};
 	struct magazine m = {NULL, 0};
 	struct batch b;
@@ -352,7 +400,8 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 		got = take_blocks(a, &d, false, &m, &b);
 		lock_release(&a->lock);
 		if (!got && !borrow(&d, true, &m, &b)) {
-			m = transfer_take_any(cls);
+			if (group == 0)
+				m = transfer_take_any(cls);
 			if (m.head)
 				return m;
 			if (!map_blocks(a, &d, &m, &b))
@@ -361,11 +410,13 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 	}
 	PROBE3(hakmem, refill, cls, site, m.head ? m.count : b.count);
 	HAK_INJECT(INJECT_REFILL);
+	if (HAK_UNLIKELY(group != 0 && !m.head))
+		return batch_seal(&b, cls);
 	return m.head ? m : batch_join(&b, cls);
 }
 
-/* Locks the arena, or another active one if a trylock gets that sooner: a depot may hold blocks of
- * any arena, and a block may come from any. NULL when a fork holds the locks. */
+/* Locks the arena, or another active one of its group if a trylock gets that sooner: a depot may
+ * hold blocks of any arena, and a block may come from any. NULL when a fork holds the locks. */
 static struct arena *
 lock_any(struct arena *a)
 {
@@ -374,8 +425,10 @@ lock_any(struct arena *a)
 	if (HAK_LIKELY(try_arena(a)))
 		return a;
 	for (unsigned i = 1; i < active; i++) {
-		struct arena *other = arena_at((a->index + i) & (active - 1));
-		if (try_quietly(other))
+		struct arena *other =
+			arena_at((a->index & ~(MAX_ARENAS - 1u)) + ((a->index + i) & (active - 1)));
+		/* Only group 0's are all made at once. */
+		if (other && try_quietly(other))
 			return other;
 	}
 	return wait_arena(a) ? a : NULL;
@@ -400,9 +453,9 @@ take_from_depot(struct arena *a, unsigned cls)
 }
 
 void *
-arena_take(unsigned cls, uintptr_t site, bool *zeroed)
+arena_take_in(unsigned group, unsigned cls, uintptr_t site, bool *zeroed)
 {
-	struct arena *a = arena_of_site(site, cls);
+	struct arena *a = arena_of_site(group, site, cls);
 	bool wanted = *zeroed;
 
 	*zeroed = false;
@@ -426,7 +479,7 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 void *
 arena_take_sampled(unsigned cls, uintptr_t site)
 {
-	struct arena *a = arena_of_site(site, cls);
+	struct arena *a = arena_of_site(0, site, cls);
 
 	a = a ? lock_any(a) : NULL;
 	if (!a)
@@ -464,6 +517,40 @@ arena_drain(unsigned cls, struct magazine m)
 	if (!fits)
 		arena_flush(m.head);
 	return true;
+}
+
+/* The class's sealed depot, made with the arena's first; arena lock. */
+static struct sealed_depot *
+sealed_depot(struct arena *a, unsigned cls)
+{
+	if (HAK_UNLIKELY(!a->sealed))
+		a->sealed = pages_meta_alloc(BIN_CLASSES * sizeof(*a->sealed));
+	return a->sealed ? &a->sealed[cls] : NULL;
+}
+
+bool
+arena_drain_sealed(unsigned cls, struct magazine m)
+{
+	unsigned owned_cls;
+	struct arena *a = arena_at(backend_owner(m.head, &owned_cls));
+	size_t bytes = m.count * sizeclass_size(cls);
+	uint32_t now_ms = os_now_ms();
+
+	a = lock_any(a);
+	if (!a)
+		return false;
+	struct sealed_depot *d = sealed_depot(a, cls);
+	bool fits = d && d->count < SEALED_DEPOT_MOST && a->depot_bytes + bytes <= DEPOT_BYTES;
+	if (fits) {
+		d->full[d->count++] = m;
+		a->depots[cls].blocks += m.count;
+		a->depots[cls].used_ms = now_ms;
+		a->depot_bytes += bytes;
+		a->counts.drains++;
+		note_room(a, cls);
+	}
+	lock_release(&a->lock);
+	return fits;
 }
 
 void
@@ -510,7 +597,7 @@ arena_totals(void)
 	t.drains = transfer.puts;
 	t.arenas = atomic_load_explicit(&hak_arenas.active, memory_order_relaxed);
 	t.contended = atomic_load_explicit(&hak_arenas.contended, memory_order_relaxed);
-	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+	for (unsigned i = 0; i < arena_end(); i++) {
 		struct arena *a = arena_at(i);
 		if (!a)
 			continue;
@@ -534,7 +621,7 @@ arena_activity(struct learn_window *out)
 	out->events = all.big_allocs + transfer.puts + transfer.takes + transfer.sent;
 	memset(out->sizes, 0, sizeof(out->sizes));
 	out->sizes[LEARN_SIZES - 1] = all.big_alloc_bytes;
-	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+	for (unsigned i = 0; i < arena_end(); i++) {
 		struct arena *a = arena_at(i);
 		if (!a)
 			continue;
@@ -568,7 +655,7 @@ depots_by_tier(const struct arena *a, struct backend_tiers *tiers)
 bool
 arena_report(unsigned index, struct arena_report *out, struct backend_tiers *tiers)
 {
-	struct arena *a = index < MAX_ARENAS ? arena_at(index) : NULL;
+	struct arena *a = index < arena_end() ? arena_at(index) : NULL;
 	struct backend_tiers own = {0};
 
 	if (!a)
@@ -586,17 +673,36 @@ arena_report(unsigned index, struct arena_report *out, struct backend_tiers *tie
 	return true;
 }
 
+static void
+audit_sealed(const struct arena *a, unsigned cls)
+{
+	const struct sealed_depot *d = &a->sealed[cls];
+	uint32_t blocks = 0;
+
+	for (uint32_t i = 0; i < d->count; i++) {
+		uint32_t n = 0;
+		for (void *p = d->full[i].head; p; p = seal_next(p))
+			n++;
+		HAK_CHECK(n == d->full[i].count);
+		blocks += n;
+	}
+	HAK_CHECK(blocks == a->depots[cls].blocks);
+}
+
 void
 arena_audit(void)
 {
-	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+	for (unsigned i = 0; i < arena_end(); i++) {
 		struct arena *a = arena_at(i);
 		if (!a)
 			continue;
 		size_t depot_bytes = 0;
 		lock_acquire_wait(&a->lock);
 		for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-			depot_audit(&a->depots[cls]);
+			if (a->sealed)
+				audit_sealed(a, cls);
+			else
+				depot_audit(&a->depots[cls]);
 			depot_bytes += a->depots[cls].blocks * sizeclass_size(cls);
 		}
 		HAK_CHECK(depot_bytes == a->depot_bytes);
@@ -613,7 +719,7 @@ arena_fork_prepare(void)
 	tune_fork_prepare();
 	lock_acquire_wait(&growth_lock);
 	transfer_fork_prepare();
-	for (unsigned i = 0; i < MAX_ARENAS; i++)
+	for (unsigned i = 0; i < arena_end(); i++)
 		if (arena_at(i))
 			lock_acquire_wait(&arena_at(i)->lock);
 	backend_fork_prepare();
@@ -623,7 +729,7 @@ void
 arena_fork_parent(void)
 {
 	backend_fork_parent();
-	for (unsigned i = 0; i < MAX_ARENAS; i++)
+	for (unsigned i = 0; i < arena_end(); i++)
 		if (arena_at(i))
 			lock_release(&arena_at(i)->lock);
 	transfer_fork_parent();
@@ -635,7 +741,7 @@ void
 arena_fork_child(void)
 {
 	backend_fork_child();
-	for (unsigned i = 0; i < MAX_ARENAS; i++)
+	for (unsigned i = 0; i < arena_end(); i++)
 		if (arena_at(i))
 			lock_reset(&arena_at(i)->lock);
 	transfer_fork_child();

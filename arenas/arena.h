@@ -17,6 +17,11 @@
 
 /* One word of bitmap over arenas. */
 #define MAX_ARENAS 64
+/* Where blocks are placed by group (docs/placement.md), each group has as many arenas of its own,
+ * made as they are needed; of group g, those with the indices from g * MAX_ARENAS on. Nothing moves
+ * from one group's to another's. */
+#define ARENA_GROUPS 17
+#define ARENA_SLOTS (ARENA_GROUPS * MAX_ARENAS)
 
 struct arena_totals {
 	size_t arenas; /* a number */
@@ -54,20 +59,44 @@ struct arena_report {
 
 /* Before anything else; under the startup lock. */
 void arena_init(void);
-/* A magazine of class cls, of about `want` and at most `most` blocks, from the site's arena; empty
- * when memory is exhausted. */
-struct magazine arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most);
-/* Takes a magazine of blocks of one class, all in whichever arenas they belong to. False when a
- * fork holds the lock; the caller keeps it. */
+/* From now on there are groups above 0: those of the back-end, whose addresses stay apart and whose
+ * free blocks are sealed (seal.h), and so many bin ids of the front-end's (backend_arena_init).
+ * Under the startup lock. */
+void arena_isolate(unsigned bins);
+/* One past the highest index that an arena may have. */
+unsigned arena_end(void);
+/* A magazine of class cls, of about `want` and at most `most` blocks, from the group's arena for
+ * the site; empty when memory is exhausted. Sealed blocks come as a sealed list. */
+struct magazine arena_refill_in(
+	unsigned group, unsigned cls, uintptr_t site, uint32_t want, uint32_t most);
+
+HAK_INLINE struct magazine
+arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
+{
+	return arena_refill_in(0, cls, site, want, most);
+}
+
+/* Takes a magazine of blocks of one class, all in whichever arenas of group 0 they belong to. False
+ * when a fork holds the lock; the caller keeps it. */
 bool arena_drain(unsigned cls, struct magazine m);
+/* The same of sealed magazines, of one group above 0. False also where the depot is full. */
+bool arena_drain_sealed(unsigned cls, struct magazine m);
 /* Takes blocks of one class, of any arenas, linked through their first words, back into their
  * slabs. What it could not take, since a fork holds locks, is put aside (emergency.h). */
 void arena_flush(void *list);
 /* Frees what was put aside. */
 void arena_flush_deferred(void);
 /* One block of any class: a waiting magazine's, else the slabs'; NULL when memory is exhausted.
- * *zeroed says whether zeroes are wanted, and then whether the block reads as zero. */
-void *arena_take(unsigned cls, uintptr_t site, bool *zeroed);
+ * *zeroed says whether zeroes are wanted, and then whether the block reads as zero. In groups above
+ * 0 for L2.5 only, whose blocks are not sealed. */
+void *arena_take_in(unsigned group, unsigned cls, uintptr_t site, bool *zeroed);
+
+HAK_INLINE void *
+arena_take(unsigned cls, uintptr_t site, bool *zeroed)
+{
+	return arena_take_in(0, cls, site, zeroed);
+}
+
 /* A block of the class for a sample of the profile; NULL when memory is exhausted. */
 void *arena_take_sampled(unsigned cls, uintptr_t site);
 /* Takes back one block of any arena, bypassing the depots. */

@@ -26,6 +26,14 @@ struct depot {
 	uint32_t used_ms; /* when it was last pushed to or popped from */
 };
 
+/* Of a group above 0 the magazines are sealed lists (backends/seal.h), which leave no room in their
+ * blocks: the stack is here. `blocks` and `used_ms` are in the class's struct depot. */
+#define SEALED_DEPOT_MOST 16
+struct sealed_depot {
+	struct magazine full[SEALED_DEPOT_MOST];
+	uint32_t count;
+};
+
 /* Addresses of the process fit in 48 bits, so the length goes above them. */
 #define DEPOT_COUNT_SHIFT 48
 #define DEPOT_MAX_COUNT UINT16_MAX

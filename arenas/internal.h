@@ -8,25 +8,31 @@
 
 struct arena {
 	struct lock lock;
-	unsigned index;           /* fixed at birth */
-	_Atomic size_t contended; /* any thread, when it has met the lock held */
+	/* Fixed at birth. */
+	unsigned index;
+	uint64_t bit;               /* in hints: the group's i-th arena has bit i */
+	_Atomic uint64_t *nonempty; /* its group's hints, by class */
+	_Atomic size_t contended;   /* any thread, when it has met the lock held */
 	/* All below: the lock. */
 	struct arena_counts counts;
 	size_t depot_bytes; /* in all depots */
 	struct depot depots[BIN_CLASSES];
+	struct sealed_depot *sealed; /* by class; NULL before the first magazine */
 	struct backend_arena backend;
 } HAK_CACHE_ALIGNED;
 
 struct arenas {
 	/* Filled once each (release), never emptied. */
-	struct arena *_Atomic all[MAX_ARENAS];
+	struct arena *_Atomic all[ARENA_SLOTS];
 	_Atomic unsigned active; /* a power of two; release, with the arenas that it counts */
 	_Atomic unsigned limit;  /* a power of two; 0: not yet known */
 	_Atomic size_t contended;
 	_Atomic uint32_t contended_ms; /* when so many had been counted again */
-	/* By class: bit i is arena i, set when it has free blocks, in its depot or its slabs. A
-	 * hint. */
-	_Atomic uint64_t nonempty[BIN_CLASSES];
+	unsigned groups;               /* in use: 1, or ARENA_GROUPS; fixed at start */
+	unsigned group_bins;
+	/* By group and class: bit i is the group's i-th arena, set when it has free blocks, in its
+	 * depot or its slabs. A hint. */
+	_Atomic uint64_t nonempty[ARENA_GROUPS][BIN_CLASSES];
 };
 
 extern struct arenas hak_arenas;
@@ -42,6 +48,21 @@ bool arena_lock(struct arena *a) __attribute__((warn_unused_result));
 /* Counts an acquisition that met a held lock; when they come often, the arenas double. No lock
  * held. */
 void arena_note_contention(void) HAK_NOINLINE;
+/* A magazine of a sealed depot, the last that came; empty where that is. Arena lock. */
+HAK_INLINE struct magazine
+arena_pop_sealed(struct arena *a, unsigned cls)
+{
+	struct sealed_depot *d = a->sealed ? &a->sealed[cls] : NULL;
+	struct magazine m = {NULL, 0};
+
+	if (d && d->count > 0) {
+		m = d->full[--d->count];
+		a->depots[cls].blocks -= m.count;
+		a->depot_bytes -= m.count * sizeclass_size(cls);
+	}
+	return m;
+}
+
 /* Gives the blocks of depots that have been idle for least_ms back to their slabs; no lock held. */
 void arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms);
 

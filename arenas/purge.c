@@ -14,6 +14,7 @@
 #include "arenas/tune.h"
 #include "backends/emergency.h"
 #include "backends/os.h"
+#include "backends/seal.h"
 #include "base/config.h"
 #include "base/probe.h"
 
@@ -33,6 +34,8 @@ idle_blocks(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 
 	if (!d->blocks || !idle_for(now_ms, d->used_ms, cold_ms))
 		return NULL;
+	for (struct magazine m; (m = arena_pop_sealed(a, cls)).head;)
+		list = seal_strip(m.head, list);
 	for (struct magazine m; (m = depot_pop(d, now_ms)).head;) {
 		void *tail = m.head;
 		for (uint32_t n = 1; n < m.count; n++)
@@ -104,7 +107,7 @@ age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	unsigned place = 0;
 	for (void *list; (list = transfer_idle(&place, now_ms, cold_ms));)
 		arena_flush(list);
-	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+	for (unsigned i = 0; i < arena_end(); i++) {
 		struct arena *a = arena_at(i);
 		if (a)
 			age_arena(a, now_ms, cold_ms);

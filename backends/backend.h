@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * backends/backend.h - the contract between arenas and what they are made of.
  *
- * A back-end is bound at build time: it defines struct backend_arena and the operations prototyped
- * below; a missing one or a wrong type fails the build. Below, "arena" means that the caller holds
- * the lock of the arena that `a` belongs to.
+ * A back-end is bound at build time: it defines struct backend_arena, BACKEND_GROUPS, how many
+ * groups of address ranges it can keep apart, and the operations prototyped below; a missing one or
+ * a wrong type fails the build. Below, "arena" means that the caller holds the lock of the arena
+ * that `a` belongs to.
  *
  * | operation          | caller holds | may wait for        | failure means                      |
  * |--------------------|--------------|---------------------|------------------------------------|
@@ -17,7 +18,7 @@
  * | backend_big_sampled | owns block  | nothing             | cannot fail                        |
  * | backend_is_sampled | owns block   | nothing             | false: no sample, or no block      |
  * | backend_owner      | owns block   | nothing             | BACKEND_NO_ARENA: no arena's block |
- * | backend_big_alloc  | nothing      | Big and pages locks | NULL: exhausted, or a fork         |
+ * | backend_big_alloc_in | nothing    | Big and pages locks | NULL: exhausted, or a fork         |
  * | backend_big_mark   | owns block   | nothing             | cannot fail                        |
  * | backend_big_free   | owns block   | Big and pages locks | false: a fork; try again later     |
  * | backend_big_resize | owns block   | pages lock          | NULL: the block is as it was       |
@@ -110,8 +111,11 @@ struct backend_arena;
 
 /* Prepares the back-end; before any other operation. */
 void backend_init(void);
-/* Prepares a zeroed arena's part; index is its number. */
-void backend_arena_init(struct backend_arena *a, uint16_t index);
+/* Prepares a zeroed arena's part; index is its number. `group`, up to BACKEND_GROUPS: above 0, no
+ * address of the arena ever serves one of another group, and its blocks are sealed while they are
+ * free (seal.h): those of Tiny that come from it are, those of L2 are to be. The bin ids of its
+ * classes are then those from group * bins on, or 0 where `bins` is. */
+void backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group, unsigned bins);
 /* Blocks of a class below BIN_CLASSES: at least one and up to `most`, about `want`, into the zeroed
  * *b; returns their number. */
 uint32_t backend_refill(
@@ -134,8 +138,15 @@ bool backend_is_sampled(const void *p);
  * with a line when p is the start of no block (as far as the slab's record can tell). */
 uint16_t backend_owner(const void *p, unsigned *cls);
 /* A run of its own, for sizes above LARGE_MAX and alignments that no class has; *zeroed as above.
- */
-void *backend_big_alloc(size_t size, size_t align, bool *zeroed);
+ * Groups as above. */
+void *backend_big_alloc_in(unsigned group, size_t size, size_t align, bool *zeroed);
+
+HAK_INLINE void *
+backend_big_alloc(size_t size, size_t align, bool *zeroed)
+{
+	return backend_big_alloc_in(0, size, align, zeroed);
+}
+
 /* A block of backend_big_alloc has FATE_USUAL until this is called. */
 void backend_big_mark(void *p, enum backend_fate fate);
 bool backend_big_free(void *p);

@@ -60,6 +60,8 @@ struct slab {
 	/* Blocks of the run are samples of the profile; its pages have bin 0. Fixed while a block
 	 * is out. */
 	bool sampled : 1;
+	/* Whose pages these are, and stay (pages.h); written under the pages lock. */
+	uint8_t group : 5;
 	uint16_t arena;    /* its owner's index */
 	uint16_t state;    /* arena lock: enum slab_state; Big: its owner's, enum backend_fate */
 	uint32_t npages;   /* pages lock for free extents and Big blocks */

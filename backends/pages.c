@@ -21,11 +21,16 @@
 enum temperature { HOT, WARM, COLD };
 enum set { RESIDENT, CLEAN, SETS };
 
+/* The free extents of one group. */
+struct extents {
+	struct slab *bins[SETS][BINS];
+	uint64_t nonempty[SETS][BIN_WORDS];
+};
+
 /* Synchronization: all of it by `lock`; the counters are read by any thread. */
 static struct {
 	struct lock lock;
-	struct slab *bins[SETS][BINS];
-	uint64_t nonempty[SETS][BIN_WORDS];
+	struct extents groups[PAGE_GROUPS];
 	struct slab *oldest, *newest;        /* resident extents */
 	_Atomic size_t used, resident, peak; /* pages */
 	_Atomic size_t purges, purged;       /* ranges, bytes */
@@ -79,9 +84,10 @@ set_boundary_tag(struct slab *s)
 static void
 extent_insert(struct slab *s)
 {
+	struct extents *group = &heap.groups[s->group];
 	enum set set = set_of(s);
 	unsigned bin = bin_of(s->npages);
-	struct slab **head = &heap.bins[set][bin];
+	struct slab **head = &group->bins[set][bin];
 
 	slab_set_kind(s, SLAB_FREE);
 	s->zero = set == CLEAN;
@@ -91,7 +97,7 @@ extent_insert(struct slab *s)
 	if (*head)
 		(*head)->idle.prev = s;
 	*head = s;
-	heap.nonempty[set][bin / 64] |= (uint64_t)1 << (bin % 64);
+	group->nonempty[set][bin / 64] |= (uint64_t)1 << (bin % 64);
 	if (set == CLEAN)
 		return;
 	s->idle.newer = NULL;
@@ -107,17 +113,18 @@ extent_insert(struct slab *s)
 static void
 extent_remove(struct slab *s)
 {
+	struct extents *group = &heap.groups[s->group];
 	enum set set = set_of(s);
 	unsigned bin = bin_of(s->npages);
 
 	if (s->idle.prev)
 		s->idle.prev->idle.next = s->idle.next;
 	else
-		heap.bins[set][bin] = s->idle.next;
+		group->bins[set][bin] = s->idle.next;
 	if (s->idle.next)
 		s->idle.next->idle.prev = s->idle.prev;
-	if (!heap.bins[set][bin])
-		heap.nonempty[set][bin / 64] &= ~((uint64_t)1 << (bin % 64));
+	if (!group->bins[set][bin])
+		group->nonempty[set][bin / 64] &= ~((uint64_t)1 << (bin % 64));
 	slab_set_kind(s, SLAB_NONE);
 	if (set == CLEAN)
 		return;
@@ -140,6 +147,14 @@ extent_join(struct slab *a, struct slab *b)
 	slab_set_kind(b, SLAB_NONE);
 }
 
+/* True where s, which is free or not, and its neighbour, if there is one, are to be one extent. */
+static bool
+joins(const struct slab *s, const struct slab *neighbour)
+{
+	return neighbour && slab_kind(neighbour) == SLAB_FREE && set_of(neighbour) == set_of(s) &&
+	       neighbour->group == s->group;
+}
+
 /* Makes s, which is in no list, a free extent joined with its neighbours of the same set. */
 static struct slab *
 extent_release(struct slab *s)
@@ -147,12 +162,12 @@ extent_release(struct slab *s)
 	struct slab *before = pagemap_before(s);
 	struct slab *after = pagemap_after(s);
 
-	if (before && slab_kind(before) == SLAB_FREE && set_of(before) == set_of(s)) {
+	if (joins(s, before)) {
 		extent_remove(before);
 		extent_join(before, s);
 		s = before;
 	}
-	if (after && slab_kind(after) == SLAB_FREE && set_of(after) == set_of(s)) {
+	if (joins(s, after)) {
 		extent_remove(after);
 		extent_join(s, after);
 	}
@@ -171,6 +186,7 @@ extent_split(struct slab *s, size_t npages)
 	rest->base = s->base + npages * PAGE_BYTES;
 	rest->npages = s->npages - (uint32_t)npages;
 	rest->region = s->region;
+	rest->group = s->group;
 	rest->since_ms = s->since_ms;
 	rest->idle.temperature = s->idle.temperature;
 	s->npages = (uint32_t)npages;
@@ -180,34 +196,34 @@ extent_split(struct slab *s, size_t npages)
 /* --- alloc and free -------------------------------------------------------------------------- */
 
 static struct slab *
-find_in_bin(enum set set, unsigned bin, size_t npages)
+find_in_bin(const struct extents *group, enum set set, unsigned bin, size_t npages)
 {
 	struct slab *best = NULL;
 	int tries = FIT_TRIES;
 
-	for (struct slab *s = heap.bins[set][bin]; s && tries > 0; s = s->idle.next, tries--)
+	for (struct slab *s = group->bins[set][bin]; s && tries > 0; s = s->idle.next, tries--)
 		if (s->npages >= npages && (!best || s->npages < best->npages))
 			best = s;
 	return best;
 }
 
 static struct slab *
-find_fit(enum set set, size_t npages)
+find_fit(const struct extents *group, enum set set, size_t npages)
 {
 	unsigned bin = bin_of(npages);
-	struct slab *s = find_in_bin(set, bin, npages);
+	struct slab *s = find_in_bin(group, set, bin, npages);
 
 	if (s)
 		return s;
 	/* Every extent of a later bin is long enough. */
 	bin++;
 	for (unsigned word = bin / 64; word < BIN_WORDS; word++) {
-		uint64_t bits = heap.nonempty[set][word];
+		uint64_t bits = group->nonempty[set][word];
 		if (word == bin / 64)
 			bits &= ~(uint64_t)0 << (bin % 64);
 		if (bits)
 			return find_in_bin(
-				set, word * 64 + (unsigned)__builtin_ctzll(bits), npages);
+				group, set, word * 64 + (unsigned)__builtin_ctzll(bits), npages);
 	}
 	return NULL;
 }
@@ -224,6 +240,7 @@ carve(struct slab *s, size_t npages, size_t align_pages)
 		run->base = s->base + skip * PAGE_BYTES;
 		run->npages = s->npages - (uint32_t)skip;
 		run->region = s->region;
+		run->group = s->group;
 		run->since_ms = s->since_ms;
 		run->idle.temperature = s->idle.temperature;
 		s->npages = (uint32_t)skip;
@@ -258,15 +275,18 @@ may_hold(size_t npages)
 }
 
 static struct slab *
-alloc_locked(size_t npages, size_t align_pages, bool dense)
+alloc_locked(unsigned group, size_t npages, size_t align_pages, bool dense)
 {
+	const struct extents *own = &heap.groups[group];
 	size_t need = npages + align_pages - 1;
-	struct slab *s = find_fit(RESIDENT, need);
+	struct slab *s = find_fit(own, RESIDENT, need);
 
 	if (!s) {
 		if (!may_hold(npages))
 			return NULL;
-		s = find_fit(CLEAN, need);
+		s = find_fit(own, CLEAN, need);
+		if (!s && group != 0)
+			s = find_fit(&heap.groups[0], CLEAN, need);
 	}
 	if (s) {
 		extent_remove(s);
@@ -274,6 +294,7 @@ alloc_locked(size_t npages, size_t align_pages, bool dense)
 		s = pagemap_grow(npages, align_pages, dense);
 		if (!s)
 			return NULL;
+		s->group = 0;
 		s->since_ms = 0;
 		s->idle.temperature = COLD;
 		/* Joined with a clean extent below the old frontier, if there is one. */
@@ -281,6 +302,7 @@ alloc_locked(size_t npages, size_t align_pages, bool dense)
 		extent_remove(s);
 	}
 	s = carve(s, npages, align_pages);
+	s->group = group & 31;
 	add(&heap.used, npages);
 	if (load(&heap.used) > load(&heap.peak))
 		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
@@ -288,22 +310,24 @@ alloc_locked(size_t npages, size_t align_pages, bool dense)
 }
 
 struct slab *
-pages_alloc(size_t npages, size_t align_pages, bool dense)
+pages_alloc_in(unsigned group, size_t npages, size_t align_pages, bool dense)
 {
+	HAK_ASSERT(group < PAGE_GROUPS);
 	if (npages > MAX_PAGES || align_pages > MAX_PAGES)
 		return NULL;
 	if (!lock_acquire(&heap.lock))
 		return NULL;
-	struct slab *s = alloc_locked(npages, align_pages, dense);
+	struct slab *s = alloc_locked(group, npages, align_pages, dense);
 	lock_release(&heap.lock);
 	return s;
 }
 
-/* Unmaps the region of free extent s if there is nothing else in it. */
+/* Unmaps the region of free extent s if there is nothing else in it. A group's address space stays
+ * the group's. */
 static void
 drop_if_whole(struct slab *s)
 {
-	if (s->region == 0 || pagemap_before(s) || pagemap_after(s))
+	if (s->region == 0 || s->group != 0 || pagemap_before(s) || pagemap_after(s))
 		return;
 	extent_remove(s);
 	pagemap_drop_region(s->region);
@@ -353,6 +377,8 @@ extend_locked(struct slab *s, size_t more, bool *zeroed)
 
 	if (!after || slab_kind(after) != SLAB_FREE || after->npages < more)
 		return false;
+	if (after->group != s->group && after->group != 0)
+		return false;
 	/* The caller has other ways, which do what there is to do about limits. */
 	if (after->zero && (beyond(&heap.soft, more) || beyond(&heap.hard, more)))
 		return false;
@@ -382,6 +408,7 @@ pages_resize(struct slab *s, size_t npages, bool *zeroed)
 		rest->base = s->base + npages * PAGE_BYTES;
 		rest->npages = s->npages - (uint32_t)npages;
 		rest->region = s->region;
+		rest->group = s->group;
 		s->npages = (uint32_t)npages;
 		set_boundary_tag(s);
 		free_locked(rest, HOT);
@@ -503,7 +530,7 @@ pages_reclaim(void)
 		return;
 	for (unsigned bin = 1; bin < BINS; bin++) {
 		struct slab *next;
-		for (struct slab *s = heap.bins[CLEAN][bin]; s; s = next) {
+		for (struct slab *s = heap.groups[0].bins[CLEAN][bin]; s; s = next) {
 			next = s->idle.next;
 			drop_if_whole(s);
 		}
@@ -550,29 +577,39 @@ pages_totals(void)
 	};
 }
 
+/* The extents of one bin; returns their pages. */
+static size_t
+audit_bin(unsigned group, enum set set, unsigned bin)
+{
+	const struct extents *own = &heap.groups[group];
+	bool marked = own->nonempty[set][bin / 64] >> (bin % 64) & 1;
+	size_t pages = 0;
+
+	HAK_CHECK(marked == (own->bins[set][bin] != NULL));
+	for (struct slab *s = own->bins[set][bin]; s; s = s->idle.next) {
+		struct slab *after = pagemap_after(s);
+		HAK_CHECK(slab_kind(s) == SLAB_FREE && bin_of(s->npages) == bin);
+		HAK_CHECK(set_of(s) == set && s->group == group);
+		HAK_CHECK(!joins(s, after));
+		HAK_CHECK(!after || pagemap_before(after) == s);
+		pages += s->npages;
+	}
+	return pages;
+}
+
 void
 pages_audit(void)
 {
-	size_t resident = 0, free_pages = 0;
+	size_t resident = 0, clean = 0;
 
 	lock_acquire_wait(&heap.lock);
-	for (int set = 0; set < SETS; set++)
+	for (unsigned group = 0; group < PAGE_GROUPS; group++)
 		for (unsigned bin = 0; bin < BINS; bin++) {
-			bool marked = heap.nonempty[set][bin / 64] >> (bin % 64) & 1;
-			HAK_CHECK(marked == (heap.bins[set][bin] != NULL));
-			for (struct slab *s = heap.bins[set][bin]; s; s = s->idle.next) {
-				struct slab *after = pagemap_after(s);
-				HAK_CHECK(slab_kind(s) == SLAB_FREE && bin_of(s->npages) == bin);
-				HAK_CHECK((int)set_of(s) == set);
-				HAK_CHECK(!after || slab_kind(after) != SLAB_FREE ||
-					  (int)set_of(after) != set);
-				HAK_CHECK(!after || pagemap_before(after) == s);
-				resident += set == RESIDENT ? s->npages : 0;
-				free_pages += s->npages;
-			}
+			resident += audit_bin(group, RESIDENT, bin);
+			clean += audit_bin(group, CLEAN, bin);
 		}
 	HAK_CHECK(resident == load(&heap.resident));
-	HAK_CHECK((free_pages + load(&heap.used)) * PAGE_BYTES == pagemap_committed());
+	HAK_CHECK((resident + clean + load(&heap.used)) * PAGE_BYTES == pagemap_committed());
 	lock_release(&heap.lock);
 }
 

@@ -9,6 +9,10 @@
  * Two limits go by what is held: runs handed out, touched or not, and resident free pages. Above
  * the soft one idle pages are given back before more are held; above the hard one no more are.
  *
+ * Pages may belong to a group: once handed out to it they never serve another one, free or not. All
+ * others are group 0's, which the other groups take fresh pages from; so where there are groups,
+ * nothing is to be freed into group 0.
+ *
  * One lock, RANK_PAGES; the functions take it themselves. */
 #ifndef HAK_BACKENDS_PAGES_H
 #define HAK_BACKENDS_PAGES_H
@@ -24,10 +28,19 @@ struct pages_totals {
 	size_t refused;  /* runs that the hard limit refused (a number) */
 };
 
+#define PAGE_GROUPS 17
+
 /* A run of npages, its base a multiple of align_pages (a power of two) pages; its record has base,
- * npages, region and zero set, kind SLAB_NONE. `dense` as in pagemap_grow. NULL when memory is
- * exhausted, the hard limit is reached, or a fork holds the lock. */
-struct slab *pages_alloc(size_t npages, size_t align_pages, bool dense);
+ * npages, region, group and zero set, kind SLAB_NONE. `dense` as in pagemap_grow. NULL when memory
+ * is exhausted, the hard limit is reached, or a fork holds the lock. */
+struct slab *pages_alloc_in(unsigned group, size_t npages, size_t align_pages, bool dense);
+
+HAK_INLINE struct slab *
+pages_alloc(size_t npages, size_t align_pages, bool dense)
+{
+	return pages_alloc_in(0, npages, align_pages, dense);
+}
+
 /* Takes a run back. `zero`: its pages are known to hold no memory; else they count as resident and
  * just used. False, and nothing done, when a fork holds the lock. */
 bool pages_free(struct slab *s, bool zero);

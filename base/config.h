@@ -14,6 +14,7 @@
 enum config_selector { SELECTOR_SITE, SELECTOR_THREAD, SELECTOR_CPU, SELECTOR_SINGLE };
 enum config_site { SITE_RETURN, SITE_CALLER };
 enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
+enum config_placement { PLACEMENT_NONE, PLACEMENT_ISOLATE };
 enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 
 /* field, default, least, most, unit, what it does. A unit with a | in it is the list of the values'
@@ -61,6 +62,11 @@ enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 	X(magazine, 32768, 512, 1048576, "bytes",                                                  \
 		"What a full magazine, the unit in which caches and arenas hand blocks to each "   \
 		"other, holds at most.")                                                           \
+	X(placement, PLACEMENT_NONE, PLACEMENT_NONE, PLACEMENT_ISOLATE, "none|isolate",            \
+		"isolate keeps the blocks of different call sites at different addresses for "     \
+		"good, in 16 buckets by a secret hash of the site, and tells blocks that are "     \
+		"freed twice or written to after they were freed. It takes no profile. "           \
+		"docs/placement.md describes it.")                                                 \
 	X(profile, 0, 0, 1ull << 40, "bytes",                                                      \
 		"The mean distance, in allocated bytes, between the blocks that are sampled for "  \
 		"the profile, at random. 0 samples none. docs/profile.md describes the profile.")  \

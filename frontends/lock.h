@@ -8,6 +8,7 @@
 #include "base/compiler.h"
 
 #define FRONTEND_NAME "lock"
+#define FRONTEND_GROUP_BINS 0
 
 void lock_frontend_free(void *p) HAK_HIDDEN;
 

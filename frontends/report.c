@@ -409,7 +409,7 @@ write_arenas(struct writer *w)
 	struct backend_tiers tiers = {0};
 
 	writer_array(w, "arenas");
-	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+	for (unsigned i = 0; i < arena_end(); i++) {
 		if (!read_arena(i, &r, &tiers))
 			continue;
 		writer_object(w, NULL);

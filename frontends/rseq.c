@@ -10,6 +10,7 @@
 #include "backends/os.h"
 #include "base/assert.h"
 #include "base/inject.h"
+#include "frontends/placement.h"
 #include "frontends/rseq_cache.h"
 #include "frontends/slow.h"
 
@@ -229,7 +230,8 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	rseq_arm();
 	tick(now_ms);
 	struct tune_clock clock = tune_clock_start(size > LARGE_MAX);
-	if (slow_past_bins(size, align, zeroed))
+	/* The caches of CPUs know no buckets. */
+	if (slow_past_bins(size, align, zeroed) || placement_isolates())
 		p = slow_alloc_large(size, align, site, zeroed);
 	else
 		p = alloc_cached(c, sizeclass_of(size), site, now_ms);

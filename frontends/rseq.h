@@ -29,6 +29,7 @@
 #include "frontends/counts.h"
 
 #define FRONTEND_NAME "rseq"
+#define FRONTEND_GROUP_BINS 0
 
 #define RSEQ_CACHE_SHIFT 13
 #define RSEQ_COUNT_SHIFT 48

@@ -18,6 +18,7 @@
 #include "base/lock.h"
 #include "frontends/counts.h"
 #include "frontends/frontend.h"
+#include "frontends/placement.h"
 #include "frontends/resolve.h"
 #include "frontends/site.h"
 
@@ -30,6 +31,7 @@ startup(void)
 	lock_acquire_wait(&startup_lock);
 	if (!atomic_load_explicit(&ready, memory_order_relaxed)) {
 		config_load(environ);
+		placement_init();
 		backend_init();
 		arena_init();
 		profile_init();
@@ -171,6 +173,14 @@ slow_unsample_big(void *p)
 
 /* --- large blocks and single ones ------------------------------------------------------------ */
 
+/* One block of the class, from its bucket where blocks are placed so. */
+static void *
+take_one(unsigned cls, uintptr_t site, bool *zeroed)
+{
+	return placement_isolates() ? placement_take(cls, site, zeroed)
+				    : arena_take(cls, site, zeroed);
+}
+
 /* What a rule says of the block's end, and the profile. */
 static void
 note_big(void *p, uintptr_t site)
@@ -194,10 +204,10 @@ try_large(size_t size, size_t align, uintptr_t site, bool wanted, bool *zeroed)
 	}
 	*zeroed = wanted;
 	if (cls)
-		return arena_take(cls, site, zeroed);
+		return take_one(cls, site, zeroed);
 	if (pages_over_soft(size))
 		arena_make_room();
-	void *p = backend_big_alloc(size, align, zeroed);
+	void *p = backend_big_alloc_in(placement_group(site), size, align, zeroed);
 	if (p)
 		note_big(p, site);
 	return p;
@@ -232,11 +242,11 @@ slow_alloc_one(unsigned cls, uintptr_t site)
 	bool zeroed = false;
 
 	resolve_if_ruled(site);
-	void *p = arena_take(cls, site, &zeroed);
+	void *p = take_one(cls, site, &zeroed);
 	if (HAK_LIKELY(p != NULL))
 		return p;
 	if (slow_reclaim()) {
-		p = arena_take(cls, site, &zeroed);
+		p = take_one(cls, site, &zeroed);
 		if (p || !lock_was_refused())
 			return p;
 	}
@@ -256,20 +266,21 @@ slow_refill(unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **inst
 {
 	*instead = NULL;
 	struct magazine m = {NULL, 0};
-	if (HAK_LIKELY(!rules_any()))
-		m = transfer_take(cls);
-	else
+	unsigned group = placement_group(site);
+	if (HAK_UNLIKELY(rules_any()))
 		resolve_if_ruled(site);
+	else if (HAK_LIKELY(group == 0))
+		m = transfer_take(cls);
 	if (m.head) {
 		sites_count(site);
 		return m;
 	}
-	m = arena_refill(cls, site, n, most);
+	m = arena_refill_in(group, cls, site, n, most);
 	if (HAK_LIKELY(m.head != NULL))
 		return m;
 	bool tried = slow_reclaim();
 	if (tried)
-		m = arena_refill(cls, site, 1, 1);
+		m = arena_refill_in(group, cls, site, 1, 1);
 	if (!m.head && (!tried || lock_was_refused()))
 		*instead = slow_alloc_emergency(cls);
 	return m;
@@ -288,6 +299,8 @@ slow_free(void *p)
 	}
 	if (backend_owner(p, &cls) != BACKEND_NO_ARENA) {
 		profile_note_free(p);
+		if (placement_isolates())
+			placement_note_free(p);
 		arena_give(p);
 		return;
 	}
@@ -299,8 +312,11 @@ slow_free(void *p)
 void
 slow_free_busy(void *p)
 {
-	if (emergency_owns(p))
+	if (emergency_owns(p)) {
 		emergency_free(p);
-	else
-		emergency_defer_one(p);
+		return;
+	}
+	if (placement_isolates())
+		placement_note_free(p);
+	emergency_defer_one(p);
 }

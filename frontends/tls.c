@@ -21,6 +21,7 @@
 #include "frontends/magazine.h"
 #include "frontends/slow.h"
 #include "frontends/tls_bins.h"
+#include "frontends/tls_isolate.h"
 
 /* By how much all magazines of a process's caches together may have grown, and the bounds of one
  * cache's share. */
@@ -30,8 +31,6 @@
 /* With less, as a cache among a hundred has, first magazines come without the rest of their page.
  */
 #define BUDGET_PAGES ((int64_t)256 << 10)
-/* After a thread has freed this much without a refill, its next malloc looks at the clock. */
-#define FREED_BYTES 65536
 /* A cache looks at this interval for bins that have not been used for as long. */
 #define CACHE_AGE_MS 100
 /* So many caches of other threads are looked at in one go, each so often at most while its owner
@@ -41,7 +40,7 @@
 
 /* All miss: no heads, no room. Only `room` is ever written, by free's subtraction, and every thread
  * sets it back; it is never above 0. */
-struct bin hak_empty_bins[BIN_CLASSES];
+struct bin hak_empty_bins[TLS_GROUPS * FRONTEND_GROUP_BINS];
 
 HAK_TLS struct tls hak_tls = {hak_empty_bins, hak_empty_bins, NULL, false, false};
 
@@ -88,10 +87,10 @@ static void
 leave(struct cache *c, bool armed)
 {
 	HAK_SIGNAL_FENCE();
-	RELAXED_SET(hak_tls.free, c ? c->bins : hak_empty_bins);
+	RELAXED_SET(hak_tls.free, c ? c->free_bins : hak_empty_bins);
 	if (armed) {
 		if (c)
-			RELAXED_SET(hak_tls.alloc, c->counted ? c->counted->bins : c->bins);
+			RELAXED_SET(hak_tls.alloc, c->alloc_bins);
 		if (RELAXED(all_disarmed))
 			RELAXED_SET(all_disarmed, false);
 	}
@@ -132,11 +131,18 @@ cache_new(void)
 {
 	struct cache *c = pages_meta_alloc(sizeof(*c));
 
-	if (!c || !profile_is_on())
+	if (!c)
+		return NULL;
+	c->alloc_bins = c->free_bins = c->bins;
+	if (placement_isolates())
+		return isolate_cache(c);
+	if (!profile_is_on())
 		return c;
 	c->counted = pages_meta_alloc(sizeof(*c->counted));
-	if (c->counted)
+	if (c->counted) {
 		c->counted->random = profile_seed();
+		c->alloc_bins = c->counted->bins;
+	}
 	return c;
 }
 
@@ -205,9 +211,7 @@ thread_exit(void *cache)
 	*(c->prev ? &c->prev->next : &caches.live) = c->next;
 	caches.slow_allocs += RELAXED(c->slow_allocs);
 	caches.slow_frees += RELAXED(c->slow_frees);
-	struct counted *counted = c->counted;
-	memset(c, 0, sizeof(*c));
-	c->counted = counted;
+	memset(c, 0, offsetof(struct cache, counted));
 	c->next = caches.spare;
 	caches.spare = c;
 	RELAXED_SET(caches.count, RELAXED(caches.count) - 1);
@@ -219,6 +223,8 @@ thread_exit(void *cache)
 void
 frontend_init(void)
 {
+	if (placement_isolates())
+		isolate_init();
 	have_exit_key = pthread_key_create(&exit_key, thread_exit) == 0;
 }
 
@@ -407,6 +413,8 @@ alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 {
 	c->spares[cls].used_ms = now_ms;
 	count(cls, COUNT_MISS);
+	if (placement_isolates())
+		return isolate_alloc_slow(c, cls, site);
 	return HAK_UNLIKELY(c->counted) ? alloc_counted(c, cls, site)
 					: alloc_from_bin(c, cls, site);
 }
@@ -427,8 +435,8 @@ alloc_uncached(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	return p;
 }
 
-static HAK_NOINLINE void *
-alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
+HAK_NOINLINE void *
+tls_alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
 	struct cache *c;
 	void *p;
@@ -470,7 +478,7 @@ alloc_counting(size_t size, size_t align, uintptr_t site, bool *zeroed)
 			return p;
 		}
 	}
-	return alloc_long(size, align, site, zeroed);
+	return tls_alloc_long(size, align, site, zeroed);
 }
 
 void *
@@ -478,9 +486,11 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
 	const struct cache *c = hak_tls.own;
 
+	if (placement_isolates())
+		return isolate_alloc(size, align, site, zeroed);
 	if (HAK_UNLIKELY(c && c->counted))
 		return alloc_counting(size, align, site, zeroed);
-	return alloc_long(size, align, site, zeroed);
+	return tls_alloc_long(size, align, site, zeroed);
 }
 
 bool
@@ -561,6 +571,15 @@ free_uncached(void *p)
 void
 tls_free_slow(void *p)
 {
+	if (placement_isolates())
+		isolate_free(p);
+	else
+		tls_free_long(p);
+}
+
+HAK_NOINLINE void
+tls_free_long(void *p)
+{
 	struct cache *c;
 
 	if (!p)
@@ -577,7 +596,9 @@ tls_free_slow(void *p)
 	reset_empty_room(cls);
 	uint32_t now_ms = os_now_ms();
 	struct tune_clock clock = tune_clock_start(cls == 0);
-	if (slow_bin_takes(cls, p)) {
+	if (placement_isolates()) {
+		isolate_free_slow(c, p, now_ms);
+	} else if (slow_bin_takes(cls, p)) {
 		free_cached(c, cls, p, now_ms);
 	} else {
 		c->freed_bytes += FREED_BYTES;
@@ -612,7 +633,7 @@ cached_bytes(const struct cache *c)
 			    (c->counted ? RELAXED(c->counted->bins[cls].room) : 0);
 		bytes += n > 0 ? (size_t)n * sizeclass_size(cls) : 0;
 	}
-	return bytes;
+	return bytes + (c->isolated ? isolate_cached_bytes(c) : 0);
 }
 
 /* --- other threads' idle caches ----------------------------------------------------------------
@@ -728,28 +749,6 @@ frontend_each_cache(void (*visit)(void *context, unsigned id, size_t bytes), voi
 	for (struct cache *c = caches.live; c; c = c->next)
 		visit(context, id++, cached_bytes(c));
 	lock_release(&caches.lock);
-}
-
-static uint32_t
-list_length(const void *p)
-{
-	uint32_t n = 0;
-
-	for (; p; p = link_get(p))
-		n++;
-	return n;
-}
-
-static void
-cache_audit(const struct cache *c)
-{
-	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-		HAK_CHECK(list_length(c->bins[cls].head) == active_count(&c->bins[cls]));
-		HAK_CHECK(list_length(c->spares[cls].head) == RELAXED(c->spares[cls].count));
-		if (c->counted)
-			HAK_CHECK(list_length(c->counted->bins[cls].head) ==
-				  active_count(&c->counted->bins[cls]));
-	}
 }
 
 void

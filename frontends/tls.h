@@ -29,6 +29,12 @@
 #include "frontends/counts.h"
 
 #define FRONTEND_NAME "tls"
+/* More than the classes: a shift finds a group's bins. */
+#define FRONTEND_GROUP_BINS 128
+#define TLS_GROUPS 17
+
+/* After a thread has freed this much without a refill, its next malloc looks at the clock. */
+#define FREED_BYTES 65536
 
 struct bin {
 	void *head;
@@ -71,8 +77,12 @@ struct cache {
 	_Atomic uint32_t claimed;
 	/* The background thread's: slow_ms as it was when it last tried, and how often since. */
 	uint32_t tried_ms, tries;
-	size_t freed_bytes;      /* drained, and freed past the bins, since the last refill */
+	size_t freed_bytes; /* drained, and freed past the bins, since the last refill */
+	/* What a cache keeps when it goes to another thread. */
 	struct counted *counted; /* NULL where no profile is taken */
+	/* Of tls_isolate.h; NULL where blocks are not placed by their site. */
+	struct isolated *isolated;
+	struct bin *alloc_bins, *free_bins; /* what the owner's pointers are off the slow path */
 };
 
 struct tls {
@@ -84,9 +94,13 @@ struct tls {
 };
 
 extern HAK_TLS struct tls hak_tls HAK_HIDDEN;
-extern struct bin hak_empty_bins[BIN_CLASSES] HAK_HIDDEN;
+/* For any bin id. Memory that nobody touches costs none. */
+extern struct bin hak_empty_bins[TLS_GROUPS * FRONTEND_GROUP_BINS] HAK_HIDDEN;
 
 void tls_free_slow(void *p) HAK_HIDDEN HAK_NOINLINE;
+/* The slow paths where no bin is known to serve; arguments as in frontend_alloc_slow. */
+void *tls_alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed) HAK_HIDDEN;
+void tls_free_long(void *p) HAK_HIDDEN;
 
 /* One instruction where the compiler would use three for an atomic: no other thread writes it. True
  * when there was no room. */

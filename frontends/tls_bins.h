@@ -6,8 +6,10 @@
 #define HAK_FRONTENDS_TLS_BINS_H
 
 #include "backends/os.h"
+#include "base/assert.h"
 #include "frontends/frontend.h"
 #include "frontends/magazine.h"
+#include "frontends/tls_isolate.h"
 
 /* So many misses of a bin double its magazines: what a thread touches once or twice stays small. */
 #define GROW_MISSES 6
@@ -98,6 +100,10 @@ grow_capacity(struct cache *c, unsigned cls)
 static inline void
 flush_bin(struct cache *c, unsigned cls, bool idle)
 {
+	if (c->isolated) {
+		isolate_flush(c, cls);
+		return;
+	}
 	magazine_give(cls, take_active(c, cls), idle);
 	magazine_give(cls, take_spare(&c->spares[cls]), idle);
 	if (c->counted) {
@@ -113,6 +119,8 @@ flush_bin(struct cache *c, unsigned cls, bool idle)
 HAK_INLINE bool
 bin_is_empty(const struct cache *c, unsigned cls)
 {
+	if (c->isolated)
+		return isolate_is_empty(c, cls);
 	return !c->bins[cls].head && !c->spares[cls].head &&
 	       !(c->counted && c->counted->bins[cls].head);
 }
@@ -126,7 +134,32 @@ age_cache(struct cache *c, uint32_t now_ms, uint32_t least_ms)
 		if (!idle_for(now_ms, c->spares[cls].used_ms, least_ms) || bin_is_empty(c, cls))
 			continue;
 		flush_bin(c, cls, true);
-		set_capacity(c, cls, magazine_granted(cls));
+		if (!c->isolated)
+			set_capacity(c, cls, magazine_granted(cls));
+	}
+}
+
+static inline uint32_t
+list_length(const void *p)
+{
+	uint32_t n = 0;
+
+	for (; p; p = link_get(p))
+		n++;
+	return n;
+}
+
+static inline void
+cache_audit(const struct cache *c)
+{
+	if (c->isolated)
+		isolate_audit(c);
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		HAK_CHECK(list_length(c->bins[cls].head) == active_count(&c->bins[cls]));
+		HAK_CHECK(list_length(c->spares[cls].head) == RELAXED(c->spares[cls].count));
+		if (c->counted)
+			HAK_CHECK(list_length(c->counted->bins[cls].head) ==
+				  active_count(&c->counted->bins[cls]));
 	}
 }
 

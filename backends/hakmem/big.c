@@ -47,15 +47,16 @@ bytes_of(const struct slab *s)
 	return s->npages * PAGE_BYTES;
 }
 
-/* The shortest cached run of at least npages and at most an eighth more; lock held. */
+/* The group's shortest cached run of at least npages and at most an eighth more; lock held. */
 static struct slab *
-cache_take(size_t npages)
+cache_take(unsigned group, size_t npages)
 {
 	int best = -1;
 
 	for (int i = 0; i < CACHE_SLOTS; i++) {
 		struct slab *s = big.slots[i];
-		if (s && s->npages >= npages && s->npages <= npages + npages / 8 &&
+		if (s && s->group == group && s->npages >= npages &&
+			s->npages <= npages + npages / 8 &&
 			(best < 0 || s->npages < big.slots[best]->npages))
 			best = i;
 	}
@@ -126,7 +127,7 @@ cache_put(struct slab *s)
 
 /* A cached run, if there is one that fits; false where a fork holds the lock. */
 static bool
-try_cache(size_t npages, struct slab **s)
+try_cache(unsigned group, size_t npages, struct slab **s)
 {
 	struct class_counts *counts = counts_of(npages);
 
@@ -134,7 +135,7 @@ try_cache(size_t npages, struct slab **s)
 	if (npages * PAGE_BYTES <= RELAXED(big.cached)) {
 		if (!lock_acquire(&big.lock))
 			return false;
-		*s = cache_take(npages);
+		*s = cache_take(group, npages);
 		lock_release(&big.lock);
 	}
 	count(*s ? &counts->hits : &counts->misses, 1);
@@ -142,7 +143,7 @@ try_cache(size_t npages, struct slab **s)
 }
 
 void *
-big_alloc(size_t size, size_t align, bool *zeroed)
+big_alloc(unsigned group, size_t size, size_t align, bool *zeroed)
 {
 	size_t npages = round_up(size, PAGE_BYTES) / PAGE_BYTES;
 	size_t align_pages = align > PAGE_BYTES ? align / PAGE_BYTES : 1;
@@ -150,12 +151,12 @@ big_alloc(size_t size, size_t align, bool *zeroed)
 
 	*zeroed = false;
 	/* Relaxed: what is put in meanwhile is found next time. */
-	if (align_pages == 1 && !try_cache(npages, &s))
+	if (align_pages == 1 && !try_cache(group, npages, &s))
 		return NULL;
 	if (!s) {
 		if (pages_over_soft(size))
 			big_age(os_now_ms(), 0, 0);
-		s = pages_alloc(npages, align_pages, false);
+		s = pages_alloc_in(group, npages, align_pages, false);
 		if (!s)
 			return NULL;
 		*zeroed = s->zero;
@@ -225,7 +226,7 @@ big_free(struct slab *s)
 static void *
 big_move(struct slab *s, size_t npages)
 {
-	struct slab *to = pages_alloc(npages, 1, false);
+	struct slab *to = pages_alloc_in(s->group, npages, 1, false);
 
 	if (!to)
 		return NULL;

@@ -22,8 +22,9 @@ struct big_totals {
 };
 
 /* A block of at least `size` bytes aligned to `align`, a power of two; NULL when memory is
- * exhausted or a fork holds the locks. *zeroed tells whether it reads as zero. */
-void *big_alloc(size_t size, size_t align, bool *zeroed);
+ * exhausted or a fork holds the locks. *zeroed tells whether it reads as zero. Its pages are of the
+ * group (pages.h). */
+void *big_alloc(unsigned group, size_t size, size_t align, bool *zeroed);
 /* Frees a Big block; false when a fork holds the locks. */
 bool big_free(struct slab *s);
 /* Resizes in place, or by moving pages; NULL when neither can be and the block is as it was. */

@@ -24,9 +24,16 @@ backend_init(void)
 }
 
 void
-backend_arena_init(struct backend_arena *a, uint16_t index)
+backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group, unsigned bins)
 {
 	a->index = index;
+	if (group == 0)
+		return;
+	a->group = (uint8_t)group;
+	for (unsigned cls = 0; cls < CLASS_END; cls++) {
+		a->lists[cls].group = a->group;
+		a->lists[cls].bins = (uint16_t)(group * bins);
+	}
 }
 
 /* The arena's list of slabs of the class, those of samples or the others. */
@@ -55,6 +62,8 @@ static uint32_t
 refill(struct backend_arena *a, struct slab_list *list, unsigned cls, uint32_t want, uint32_t most,
 	struct batch *b)
 {
+	if (cls < CLASS_MID && HAK_UNLIKELY(list->group))
+		return tiny_sealed_refill(list, cls, a->index, want, b);
 	if (cls < CLASS_MID)
 		return tiny_refill(list, cls, a->index, want, most, b);
 	return mid_refill(list, cls, a->index, want, b);
@@ -93,7 +102,9 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 			break;
 		struct slab_list *slabs = list_of(a, s->cls, s->sampled);
 		list = link_get(p);
-		if (slab_kind(s) == SLAB_TINY)
+		if (slab_kind(s) == SLAB_TINY && HAK_UNLIKELY(s->group))
+			tiny_sealed_return(slabs, s, p);
+		else if (slab_kind(s) == SLAB_TINY)
 			tiny_return(slabs, s, p, now_ms);
 		else
 			mid_return(slabs, s, p, now_ms);
@@ -130,8 +141,10 @@ backend_take_sampled(struct backend_arena *a, unsigned cls)
 		struct slab_list *lists = pages_meta_alloc(CLASS_END * sizeof(*lists));
 		if (!lists)
 			return NULL;
-		for (unsigned i = 0; i < CLASS_END; i++)
+		for (unsigned i = 0; i < CLASS_END; i++) {
 			lists[i].sampled = true;
+			lists[i].group = a->group;
+		}
 		a->sampled = lists;
 	}
 	return take(a, &a->sampled[cls], cls, &zeroed);
@@ -176,9 +189,9 @@ backend_owner(const void *p, unsigned *cls)
 }
 
 void *
-backend_big_alloc(size_t size, size_t align, bool *zeroed)
+backend_big_alloc_in(unsigned group, size_t size, size_t align, bool *zeroed)
 {
-	return big_alloc(size, align, zeroed);
+	return big_alloc(group, size, align, zeroed);
 }
 
 void
@@ -204,6 +217,10 @@ backend_bin(const void *p)
 {
 	const struct slab *s = pagemap_slab(p);
 
+	if (HAK_UNLIKELY(s && s->group)) {
+		uint16_t *bin;
+		return pagemap_page(p, &bin) ? *bin : 0;
+	}
 	/* A Big block's class is 0. */
 	return s && !s->sampled ? (uint16_t)(s->cls * TINY_STEP) : 0;
 }

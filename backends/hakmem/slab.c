@@ -4,6 +4,7 @@
 
 #include "backends/hakmem/tiny_pages.h"
 #include "backends/pages.h"
+#include "backends/seal.h"
 #include "base/assert.h"
 
 static void
@@ -30,7 +31,8 @@ list_remove(struct slab_list *list, struct slab *s)
 struct slab *
 slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena)
 {
-	struct slab *s = pages_alloc(sizeclass_table[cls].npages, 1, kind != SLAB_LARGE);
+	struct slab *s =
+		pages_alloc_in(list->group, sizeclass_table[cls].npages, 1, kind != SLAB_LARGE);
 
 	if (!s)
 		return NULL;
@@ -46,8 +48,8 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	if (kind == SLAB_TINY)
 		s->cut.free.list = NULL;
 	pagemap_mark_interior(s);
-	if (!s->sampled)
-		pagemap_set_bin(s, (uint16_t)(cls * TINY_STEP), sizeclass_size(cls));
+	if (!s->sampled && (!s->group || list->bins))
+		pagemap_set_bin(s, (uint16_t)((list->bins + cls) * TINY_STEP), sizeclass_size(cls));
 	list_push(list, s);
 	list->count++;
 	return s;
@@ -112,7 +114,8 @@ slab_audit(const struct slab_list *list, enum slab_kind kind)
 		HAK_CHECK(slab_kind(s) == kind && s->cut.prev == prev && s->state != SLAB_FULL);
 		HAK_CHECK(s->cut.fresh <= slab_capacity(s) && !slab_is_full(s));
 		if (kind == SLAB_TINY) {
-			for (void *p = s->cut.free.list; p; p = *(void **)p, n++)
+			for (void *p = s->cut.free.list; p;
+				p = s->group ? seal_next(p) : *(void **)p, n++)
 				HAK_CHECK(slab_index(s, p) < s->cut.fresh && n < s->cut.nfree);
 			n += tiny_purged(s);
 		} else {

@@ -59,8 +59,8 @@ whole_page(const struct slab *s, uint32_t want, uint32_t most)
 	return n < most ? n : most;
 }
 
-static void
-take_fresh(struct slab *s, uint32_t want, uint32_t most, struct batch *b)
+void
+tiny_take_fresh(struct slab *s, uint32_t want, uint32_t most, struct batch *b)
 {
 	uint32_t left = slab_capacity(s) - s->cut.fresh;
 	uint32_t n = whole_page(s, want, most);
@@ -107,7 +107,7 @@ tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 		if (list_serves(s, want - b->count))
 			take_list(s, most - b->count, b);
 		else if (s->cut.fresh < slab_capacity(s))
-			take_fresh(s, want - b->count, most - b->count, b);
+			tiny_take_fresh(s, want - b->count, most - b->count, b);
 		else
 			take_purged(s, most - b->count, b);
 		slab_taken(list, s);

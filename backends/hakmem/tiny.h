@@ -10,5 +10,11 @@
 uint32_t tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 	uint32_t most, struct batch *b);
 void tiny_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms);
+/* Adds from `want` up to `most` of a slab's fresh blocks to *b, up to where a page ends. */
+void tiny_take_fresh(struct slab *s, uint32_t want, uint32_t most, struct batch *b);
+/* The same for slabs of a group (tiny_sealed.c). */
+uint32_t tiny_sealed_refill(
+	struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want, struct batch *b);
+void tiny_sealed_return(struct slab_list *list, struct slab *s, void *p);
 
 #endif

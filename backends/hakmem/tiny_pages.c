@@ -202,11 +202,13 @@ purge_slab(struct slab *s)
 	return (size_t)__builtin_popcountll(pages) * os_page_size();
 }
 
-/* Walking a list costs a miss of the processor's caches for each free block. */
+/* Walking a list costs a miss of the processor's caches for each free block. Sealed ones are left
+ * alone (seal.h). */
 static bool
 is_worth_it(const struct slab *s)
 {
-	return s->cut.fresh - s->cut.nfree <= FEW_LIVE && !(s->cut.purged & LOOKED);
+	return s->group == 0 && s->cut.fresh - s->cut.nfree <= FEW_LIVE &&
+	       !(s->cut.purged & LOOKED);
 }
 
 size_t

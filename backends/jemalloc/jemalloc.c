@@ -33,8 +33,11 @@ backend_init(void)
 }
 
 void
-backend_arena_init(struct backend_arena *a, uint16_t index)
+backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group, unsigned bins)
 {
+	HAK_ASSERT(group == 0);
+	(void)group;
+	(void)bins;
 	a->index = index;
 }
 
@@ -304,8 +307,10 @@ count(_Atomic size_t *counter, size_t n)
 }
 
 void *
-backend_big_alloc(size_t size, size_t align, bool *zeroed)
+backend_big_alloc_in(unsigned group, size_t size, size_t align, bool *zeroed)
 {
+	HAK_ASSERT(group == 0);
+	(void)group;
 	int flags = page_flags(align) | (*zeroed ? MALLOCX_ZERO : 0);
 
 	if (!lock_acquire(&big.lock))

@@ -27,6 +27,7 @@
 #include "base/compiler.h"
 
 #define BACKEND_NAME "jemalloc"
+#define BACKEND_GROUPS 0
 
 /* Arena lock. */
 struct backend_arena {

@@ -32,7 +32,7 @@ static void
 start(void)
 {
 	backend_init();
-	backend_arena_init(&arena, ARENA);
+	backend_arena_init(&arena, ARENA, 0, 0);
 }
 
 /* --- the model -------------------------------------------------------------------------------- */
@@ -232,7 +232,7 @@ START_TEST(test_other_arena)
 	bool zeroed;
 
 	start();
-	backend_arena_init(&other, ARENA + 1);
+	backend_arena_init(&other, ARENA + 1, 0, 0);
 	a = backend_take(&arena, 4, &zeroed);
 	b = backend_take(&other, 4, &zeroed);
 	c = backend_take(&arena, 4, &zeroed);

@@ -22,7 +22,7 @@ static char *
 take(size_t size)
 {
 	bool zeroed;
-	char *p = big_alloc(size, 1, &zeroed);
+	char *p = big_alloc(0, size, 1, &zeroed);
 
 	ck_assert_ptr_nonnull(p);
 	return p;
@@ -67,9 +67,9 @@ START_TEST(test_hit_and_miss)
 	other = take(3 * MIB);
 	ck_assert(is_cached(p));
 	/* The same size, and an alignment that the cache cannot promise. */
-	ck_assert_ptr_ne(big_alloc(4 * MIB, 16 * MIB, &zeroed), NULL);
+	ck_assert_ptr_ne(big_alloc(0, 4 * MIB, 16 * MIB, &zeroed), NULL);
 	ck_assert(is_cached(p));
-	ck_assert_ptr_eq(big_alloc(4 * MIB - 5, 1, &zeroed), p);
+	ck_assert_ptr_eq(big_alloc(0, 4 * MIB - 5, 1, &zeroed), p);
 	ck_assert(!zeroed);
 	ck_assert_uint_eq(big_totals().cached, 0);
 	give(other);
@@ -179,7 +179,7 @@ START_TEST(test_age)
 	ck_assert_uint_eq(pages_totals().resident, 0);
 	big_age(now_ms, 0, 0);
 	ck_assert_uint_eq(big_totals().cached, 0);
-	old = big_alloc(3 * MIB, 1, &zeroed);
+	old = big_alloc(0, 3 * MIB, 1, &zeroed);
 	if (zeroed)
 		ck_assert_uint_eq(bytes_check(old, 0, 3 * MIB), 3 * MIB);
 	pages_audit();
@@ -260,7 +260,7 @@ START_TEST(test_counts)
 	give(take(7 * MIB));
 	give(p);
 	/* Aligned blocks are not looked for; what does not fit goes past. */
-	give(big_alloc(1, 2 * MIB, &zeroed));
+	give(big_alloc(0, 1, 2 * MIB, &zeroed));
 	give(take(9 * MIB));
 	big_age(os_now_ms(), 0, 0);
 	ck_assert(big_cache_counts(1, &c));
@@ -297,7 +297,7 @@ START_TEST(test_giveback)
 	give(p);
 	ck_assert(!is_cached(p));
 	ck_assert_uint_eq(pages_totals().purged, 4 * MIB + PAGE_BYTES);
-	p = big_alloc(4 * MIB + PAGE_BYTES, 1, &zeroed);
+	p = big_alloc(0, 4 * MIB + PAGE_BYTES, 1, &zeroed);
 	ck_assert(zeroed);
 	ck_assert_uint_eq(bytes_check(p, 0, 4 * MIB), 4 * MIB);
 }
@@ -384,8 +384,8 @@ START_TEST(test_absurd)
 	start(64);
 	p = take(2 * MIB);
 	pattern_fill(p, 1, 0, 2 * MIB);
-	ck_assert_ptr_null(big_alloc(PTRDIFF_MAX, 1, &zeroed));
-	ck_assert_ptr_null(big_alloc(2 * MIB, (size_t)1 << 62, &zeroed));
+	ck_assert_ptr_null(big_alloc(0, PTRDIFF_MAX, 1, &zeroed));
+	ck_assert_ptr_null(big_alloc(0, 2 * MIB, (size_t)1 << 62, &zeroed));
 	ck_assert_ptr_null(resize(p, PTRDIFF_MAX));
 	ck_assert_ptr_null(resize(p, (size_t)1 << 46));
 	ck_assert_uint_eq(pattern_check(p, 1, 0, 2 * MIB), 2 * MIB);
@@ -428,7 +428,7 @@ step(struct block *b, uint64_t *rng)
 	char *moved;
 
 	if (!b->p) {
-		*b = (struct block){big_alloc(size, align, &zeroed), size, rng_next(rng)};
+		*b = (struct block){big_alloc(0, size, align, &zeroed), size, rng_next(rng)};
 		ck_assert_ptr_nonnull(b->p);
 		ck_assert_uint_eq((uintptr_t)b->p % align, 0);
 		ck_assert(!zeroed || bytes_check(b->p, 0, size) == size);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT
+ * tests/placement_program.c - what tests/test_placement.py runs with a preloaded library. Usage:
+ * placement_program CASE [ARGUMENT]; exit status 0 where what the case is about holds. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SITES 16
+#define RING 512
+#define THREADS 4
+#define REQUIRE(cond)                                                                              \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			printf("%s:%d: %s\n", __FILE__, __LINE__, #cond);                          \
+			exit(1);                                                                   \
+		}                                                                                  \
+	} while (0)
+
+/* --- call sites ------------------------------------------------------------------------------- */
+
+#define SITE(n)                                                                                    \
+	static __attribute__((noinline)) void *site_##n(size_t size)                               \
+	{                                                                                          \
+		void *volatile p = malloc(size);                                                   \
+		return p;                                                                          \
+	}
+SITE(0)
+SITE(1)
+SITE(2)
+SITE(3)
+SITE(4)
+SITE(5)
+SITE(6)
+SITE(7)
+SITE(8)
+SITE(9)
+SITE(10)
+SITE(11)
+SITE(12)
+SITE(13)
+SITE(14)
+SITE(15)
+
+static void *(*const sites[SITES])(size_t) = {site_0, site_1, site_2, site_3, site_4, site_5,
+	site_6, site_7, site_8, site_9, site_10, site_11, site_12, site_13, site_14, site_15};
+
+/* True where the site gets the address p, freed just now, within `tries`; *first tells whether on
+ * its first try. What it gets is kept for a while, and freed. */
+static int
+spray(void *(*site)(size_t), size_t size, const void *p, long tries, int *first)
+{
+	static void *ring[RING];
+	size_t keep = size > 65536 ? 8 : RING;
+	int hit = 0;
+
+	*first = 0;
+	for (long i = 0; i < tries && !hit; i++) {
+		void **slot = &ring[(size_t)i % keep];
+		free(*slot);
+		*slot = site(size);
+		REQUIRE(*slot != NULL);
+		hit = *slot == p;
+		*first = hit && i == 0;
+	}
+	for (size_t i = 0; i < keep; i++) {
+		free(ring[i]);
+		ring[i] = NULL;
+	}
+	return hit;
+}
+
+/* Frees a block and lets other sites try to get it. Those of its bucket do at once; no other ever
+ * does, in `tries` tries of them all. */
+static void
+run_spray(size_t size, long tries)
+{
+	unsigned same = 0, other = 0;
+	int first;
+
+	for (unsigned i = 1; i < SITES; i++) {
+		char *p = sites[0](size);
+		REQUIRE(p != NULL);
+		memset(p, 1, size);
+		free(p);
+		int hit = spray(sites[i], size, p, tries / SITES, &first);
+		REQUIRE(!hit || first);
+		same += hit != 0;
+		other += hit == 0;
+	}
+	printf("%u %u\n", same, other);
+	REQUIRE(other >= SITES / 4);
+}
+
+/* --- misuse ----------------------------------------------------------------------------------- */
+
+static void
+run_misuse(const char *kind)
+{
+	uint64_t *blocks[8];
+	size_t size = strstr(kind, "-l2") ? 5000 : 64;
+
+	for (int i = 0; i < 8; i++)
+		blocks[i] = site_0(size);
+	uint64_t *a = blocks[2], *b = blocks[4];
+	free(a);
+	free(b);
+	if (strncmp(kind, "twice", 5) == 0)
+		free(a);
+	else if (strncmp(kind, "inside", 6) == 0)
+		free((char *)blocks[5] + 16);
+	else if (strncmp(kind, "link", 4) == 0)
+		b[0] = (uintptr_t)blocks[6];
+	else if (strncmp(kind, "mark", 4) == 0)
+		b[1] = 0;
+	else
+		memset(b, 0x41, 16);
+	/* Whichever of them comes next. */
+	for (int i = 0; i < 4; i++)
+		site_0(size);
+}
+
+/* What malloc hands out tells nothing of the secrets. */
+static void
+run_clean(void)
+{
+	for (size_t size = 16; size <= 4096; size += 16) {
+		uint64_t *p = site_0(size);
+		p[0] = p[1] = 1;
+		free(p);
+		p = site_0(size);
+		REQUIRE(p[0] == 0 && p[1] == 0);
+		free(p);
+	}
+}
+
+/* --- threads and forks ------------------------------------------------------------------------ */
+
+static volatile int stop;
+
+/* A random walk over blocks, each filled with its own byte. */
+static void
+churn(unsigned seed, long steps)
+{
+	struct {
+		unsigned char *p;
+		size_t size;
+	} live[64] = {{NULL, 0}};
+
+	for (long i = 0; i < steps && !stop; i++) {
+		unsigned k = (unsigned)rand_r(&seed) % 64;
+		if (live[k].p) {
+			REQUIRE(live[k].p[0] == k && live[k].p[live[k].size - 1] == k);
+			free(live[k].p);
+			live[k].p = NULL;
+			continue;
+		}
+		live[k].size = 1 + (size_t)rand_r(&seed) % (rand_r(&seed) % 16 ? 600 : 70000);
+		live[k].p = sites[k % SITES](live[k].size);
+		REQUIRE(live[k].p != NULL);
+		memset(live[k].p, (int)k, live[k].size);
+	}
+	for (unsigned k = 0; k < 64; k++)
+		free(live[k].p);
+}
+
+static void *
+churn_thread(void *arg)
+{
+	churn((unsigned)(uintptr_t)arg, 1L << 40);
+	return NULL;
+}
+
+static void
+run_fork(long rounds)
+{
+	pthread_t threads[THREADS];
+
+	for (uintptr_t i = 0; i < THREADS; i++)
+		REQUIRE(pthread_create(&threads[i], NULL, churn_thread, (void *)(i + 1)) == 0);
+	for (long i = 0; i < rounds; i++) {
+		int status;
+		pid_t child = fork();
+		REQUIRE(child >= 0);
+		if (child == 0) {
+			churn((unsigned)i + 100, 20000);
+			_exit(0);
+		}
+		REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+	}
+	stop = 1;
+	for (int i = 0; i < THREADS; i++)
+		REQUIRE(pthread_join(threads[i], NULL) == 0);
+}
+
+#define HANDED 2000
+
+static void *
+hand_over(void *arg)
+{
+	void **blocks = arg;
+
+	churn((unsigned)(uintptr_t)arg, 5000);
+	for (int i = 0; i < HANDED; i++)
+		blocks[i] = sites[i % SITES](16 + (size_t)i % 2000);
+	return NULL;
+}
+
+static void
+run_exit(long rounds)
+{
+	static void *blocks[HANDED];
+	pthread_t thread;
+
+	for (long i = 0; i < rounds; i++) {
+		REQUIRE(pthread_create(&thread, NULL, hand_over, blocks) == 0);
+		REQUIRE(pthread_join(thread, NULL) == 0);
+		for (int k = 0; k < HANDED; k++)
+			free(blocks[k]);
+	}
+}
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+static volatile long handled;
+
+static void
+on_alarm(int number)
+{
+	void *p[4];
+
+	(void)number;
+	for (unsigned i = 0; i < 4; i++) {
+		p[i] = sites[i](40 + 100 * i);
+		REQUIRE(p[i] != NULL);
+		memset(p[i], 0x77, 40);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		free(p[i]);
+	handled++;
+}
+
+static void
+run_signal(long handlers)
+{
+	const struct itimerval often = {{0, 200}, {0, 200}};
+
+	signal(SIGALRM, on_alarm);
+	REQUIRE(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	for (unsigned seed = 1; handled < handlers; seed++)
+		churn(seed, 2000);
+	signal(SIGALRM, SIG_IGN);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	long n = argc > 2 ? atol(argv[2]) : 0;
+	long m = argc > 3 ? atol(argv[3]) : 0;
+
+	if (strcmp(what, "spray") == 0)
+		run_spray((size_t)n, m);
+	else if (strcmp(what, "misuse") == 0 && argc > 2)
+		run_misuse(argv[2]);
+	else if (strcmp(what, "clean") == 0)
+		run_clean();
+	else if (strcmp(what, "fork") == 0)
+		run_fork(n);
+	else if (strcmp(what, "exit") == 0)
+		run_exit(n);
+	else if (strcmp(what, "signal") == 0)
+		run_signal(n);
+	else
+		return 2;
+	return 0;
+}
