@@ -34,6 +34,13 @@ placement_init(void)
 	RELAXED_SET(hak_placement.isolates, true);
 }
 
+static void
+put_back(unsigned cls, struct magazine m)
+{
+	if (!arena_drain_sealed(cls, m))
+		arena_flush(seal_strip(m.head, NULL));
+}
+
 void *
 placement_take(unsigned cls, uintptr_t site, bool *zeroed)
 {
@@ -43,6 +50,9 @@ placement_take(unsigned cls, uintptr_t site, bool *zeroed)
 		return arena_take_in(group, cls, site, zeroed);
 	*zeroed = false;
 	struct magazine m = arena_refill_in(group, cls, site, 1, 1);
+	/* One that waited in a depot has more. */
+	if (m.count > 1)
+		put_back(cls, (struct magazine){seal_next(m.head), m.count - 1});
 	return m.head ? placement_open(m.head) : NULL;
 }
 

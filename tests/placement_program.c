@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -225,6 +226,59 @@ run_exit(long rounds)
 	}
 }
 
+/* A destructor that runs after the thread's cache has gone: its blocks come one by one from where
+ * whole magazines wait, and nothing may be lost of these. */
+static void
+late(void *unused)
+{
+	void *p[64];
+
+	(void)unused;
+	for (int i = 0; i < 64; i++)
+		REQUIRE((p[i] = site_1(64)) != NULL);
+	for (int i = 0; i < 64; i++)
+		free(p[i]);
+}
+
+static void *
+end_late(void *key)
+{
+	REQUIRE(pthread_setspecific(*(pthread_key_t *)key, key) == 0);
+	free(site_1(64));
+	return NULL;
+}
+
+static long
+peak_kb(void)
+{
+	struct rusage usage;
+
+	REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+	return usage.ru_maxrss;
+}
+
+static void
+run_late(long rounds)
+{
+	static void *blocks[20000];
+	long before = 0;
+	pthread_key_t key;
+	pthread_t thread;
+
+	REQUIRE(pthread_key_create(&key, late) == 0);
+	for (long round = 0; round < rounds; round++) {
+		for (int i = 0; i < 20000; i++)
+			REQUIRE((blocks[i] = site_1(64)) != NULL);
+		for (int i = 0; i < 20000; i++)
+			free(blocks[i]);
+		REQUIRE(pthread_create(&thread, NULL, end_late, &key) == 0);
+		REQUIRE(pthread_join(thread, NULL) == 0);
+		before = round == 2 ? peak_kb() : before;
+	}
+	printf("%ld -> %ld kb\n", before, peak_kb());
+	REQUIRE(peak_kb() < before + 2048);
+}
+
 /* --- signals ---------------------------------------------------------------------------------- */
 
 static volatile long handled;
@@ -274,6 +328,8 @@ main(int argc, char **argv)
 		run_fork(n);
 	else if (strcmp(what, "exit") == 0)
 		run_exit(n);
+	else if (strcmp(what, "late") == 0)
+		run_late(n);
 	else if (strcmp(what, "signal") == 0)
 		run_signal(n);
 	else

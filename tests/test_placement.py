@@ -61,6 +61,7 @@ def test_misuse(library):
 def test_threads(library):
     require_success(library, "exit", 30)
     require_success(library, "fork", 15)
+    require_success(library, "late", 60)
 
 
 def test_signals(library):

@@ -115,6 +115,8 @@ START_TEST(test_names)
 		const char *name;
 	} names[] = {{"HAKMEM_learn", LEARN_OFF, "off"}, {"HAKMEM_learn", LEARN_ON, "learn"},
 		{"HAKMEM_learn", LEARN_HELD, "frozen"}, {"HAKMEM_learn", LEARN_LOG, "log"},
+		{"HAKMEM_placement", PLACEMENT_NONE, "none"},
+		{"HAKMEM_placement", PLACEMENT_ISOLATE, "isolate"},
 		{"HAKMEM_selector", SELECTOR_SITE, "site"},
 		{"HAKMEM_selector", SELECTOR_THREAD, "thread"},
 		{"HAKMEM_selector", SELECTOR_CPU, "cpu"},
