@@ -243,4 +243,8 @@ transfer_fork_child(void)
 	for (unsigned i = 0; i < TRANSFER_WAYS; i++)
 		if (held_for_fork >> i & 1)
 			lock_reset(&way_at(i)->lock);
+		else
+			/* Made meanwhile, and perhaps being changed as it was copied: lost, as are
+			 * other threads' caches. */
+			atomic_store_explicit(&ways[i], NULL, memory_order_relaxed);
 }
