@@ -28,7 +28,7 @@ struct way {
 /* Filled once each (release), never emptied. */
 static struct way *_Atomic ways[TRANSFER_WAYS];
 /* The forking thread's: bit i is way i, whose lock it holds; others may be made meanwhile. */
-static uint32_t held_for_fork;
+static uint64_t held_for_fork;
 
 static struct way *
 way_at(unsigned i)
@@ -219,12 +219,12 @@ transfer_audit(void)
 void
 transfer_fork_prepare(void)
 {
-	uint32_t held = 0;
+	uint64_t held = 0;
 
 	for (unsigned i = 0; i < TRANSFER_WAYS; i++)
 		if (way_at(i)) {
 			lock_acquire_wait(&way_at(i)->lock);
-			held |= 1u << i;
+			held |= (uint64_t)1 << i;
 		}
 	held_for_fork = held;
 }

@@ -18,7 +18,7 @@
 
 #include "arenas/depot.h"
 
-#define TRANSFER_WAYS 16
+#define TRANSFER_WAYS 64
 
 struct transfer_totals {
 	size_t caches; /* a number, as the others but `bytes` */
