@@ -402,9 +402,7 @@ arena_refill_in(unsigned group, unsigned cls, uintptr_t site, uint32_t want, uin
 		if (!got && !borrow(&d, true, &m, &b)) {
 			if (group == 0)
 				m = transfer_take_any(cls);
-			if (m.head)
-				return m;
-			if (!map_blocks(a, &d, &m, &b))
+			if (!m.head && !map_blocks(a, &d, &m, &b))
 				return m;
 		}
 	}
@@ -593,7 +591,7 @@ arena_totals(void)
 	struct transfer_totals transfer = transfer_totals();
 
 	t.depot_bytes = transfer.bytes;
-	t.refills = transfer.takes + transfer.sent;
+	t.refills = transfer.takes;
 	t.drains = transfer.puts;
 	t.arenas = atomic_load_explicit(&hak_arenas.active, memory_order_relaxed);
 	t.contended = atomic_load_explicit(&hak_arenas.contended, memory_order_relaxed);
@@ -617,10 +615,16 @@ arena_activity(struct learn_window *out)
 {
 	struct backend_totals all = backend_totals();
 	struct transfer_totals transfer = transfer_totals();
+	struct transfer_class classes[BIN_CLASSES];
 
-	out->events = all.big_allocs + transfer.puts + transfer.takes + transfer.sent;
+	transfer_classes(classes);
+	out->events = all.big_allocs + transfer.puts + transfer.takes;
 	memset(out->sizes, 0, sizeof(out->sizes));
 	out->sizes[LEARN_SIZES - 1] = all.big_alloc_bytes;
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		size_t size = sizeclass_size(cls);
+		out->sizes[learn_size_index(size)] += classes[cls].handed * size;
+	}
 	for (unsigned i = 0; i < arena_end(); i++) {
 		struct arena *a = arena_at(i);
 		if (!a)

@@ -12,7 +12,9 @@
 #define TRANSFER_BYTES ((size_t)1 << 20)
 
 struct shelf {
-	void *top; /* a magazine, which leads to the next as in a depot */
+	void *top;       /* a magazine, which leads to the next as in a depot */
+	uint64_t handed; /* blocks that went out */
+	uint32_t blocks;
 	uint32_t used_ms;
 	bool touched; /* since it was last looked at: nobody reads the clock before */
 };
@@ -71,6 +73,7 @@ pop(struct way *w, unsigned cls)
 		return m;
 	s->top = depot_below(m.head, &m.count);
 	s->touched = true;
+	s->blocks -= m.count;
 	w->bytes -= m.count * sizeclass_size(cls);
 	return m;
 }
@@ -91,6 +94,7 @@ transfer_put(unsigned cls, struct magazine m)
 		depot_link(m, w->shelves[cls].top);
 		w->shelves[cls].top = m.head;
 		w->shelves[cls].touched = true;
+		w->shelves[cls].blocks += m.count;
 		w->bytes += bytes;
 		w->puts++;
 	}
@@ -109,6 +113,7 @@ transfer_take(unsigned cls)
 		return m;
 	m = pop(w, cls);
 	w->takes += m.head != NULL;
+	w->shelves[cls].handed += m.count;
 	HAK_INJECT(INJECT_TRANSFER);
 	lock_release(&w->lock);
 	return m;
@@ -125,6 +130,7 @@ transfer_take_any(unsigned cls)
 			continue;
 		m = pop(w, cls);
 		w->sent += m.head != NULL;
+		w->shelves[cls].handed += m.count;
 		lock_release(&w->lock);
 	}
 	return m;
@@ -169,7 +175,7 @@ transfer_idle(unsigned *place, uint32_t now_ms, uint32_t least_ms)
 	while (*place < TRANSFER_WAYS * BIN_CLASSES && !list) {
 		struct way *w = way_at(*place / BIN_CLASSES);
 		if (!w || !lock_acquire(&w->lock)) {
-			*place += BIN_CLASSES;
+			*place += BIN_CLASSES - *place % BIN_CLASSES;
 			continue;
 		}
 		do {
@@ -201,6 +207,24 @@ transfer_totals(void)
 }
 
 void
+transfer_classes(struct transfer_class out[BIN_CLASSES])
+{
+	for (unsigned cls = 0; cls < BIN_CLASSES; cls++)
+		out[cls] = (struct transfer_class){0, 0};
+	for (unsigned i = 0; i < TRANSFER_WAYS; i++) {
+		struct way *w = way_at(i);
+		if (!w)
+			continue;
+		lock_acquire_wait(&w->lock);
+		for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+			out[cls].handed += w->shelves[cls].handed;
+			out[cls].blocks += w->shelves[cls].blocks;
+		}
+		lock_release(&w->lock);
+	}
+}
+
+void
 transfer_audit(void)
 {
 	for (unsigned i = 0; i < TRANSFER_WAYS; i++) {
@@ -209,8 +233,11 @@ transfer_audit(void)
 		if (!w)
 			continue;
 		lock_acquire_wait(&w->lock);
-		for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
-			bytes += depot_stack_audit(w->shelves[cls].top) * sizeclass_size(cls);
+		for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+			uint32_t blocks = depot_stack_audit(w->shelves[cls].top);
+			HAK_CHECK(blocks == w->shelves[cls].blocks);
+			bytes += blocks * sizeclass_size(cls);
+		}
 		HAK_CHECK(bytes == w->bytes);
 		lock_release(&w->lock);
 	}

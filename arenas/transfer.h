@@ -4,19 +4,20 @@
  * Every CPU (by its number, modulo TRANSFER_WAYS) has a transfer cache: for each class a stack of
  * magazines, whichever arenas their blocks are of. Threads that take turns there hand magazines on
  * without a word that another CPU writes, and get blocks that this CPU's caches hold; an arena's
- * lock, counters and depots are everybody's. What finds no room goes to the arenas' depots, and an
- * arena takes from all transfer caches before it maps memory. (The name is TCMalloc's, whose
- * transfer caches are shared, or by cache domain.)
+ * lock, counters and depots are everybody's. What finds no room goes to the arenas' depots, and a
+ * refill takes from all transfer caches before its arena maps memory. (The name is TCMalloc's,
+ * whose transfer caches are shared, or by cache domain.)
  *
- * Owner: each cache has a lock, held for some instructions and only ever tried by front-ends:
- * whoever meets it held goes on to the arenas. No other lock is taken meanwhile. Invariant: bytes
- * == the sum of its magazines' blocks. (transfer_audit)
+ * Owner: each cache has a lock, held for some instructions, or while an idle class is emptied, and
+ * only ever tried by front-ends: whoever meets it held goes on to the arenas. No other lock is
+ * taken meanwhile. Invariant: bytes and blocks are the sums over its magazines. (transfer_audit)
  *
  * All functions are thread-safe; the caller holds no lock of an arena or above. */
 #ifndef HAK_ARENAS_TRANSFER_H
 #define HAK_ARENAS_TRANSFER_H
 
 #include "arenas/depot.h"
+#include "backends/sizeclass.h"
 
 #define TRANSFER_WAYS 64
 
@@ -26,6 +27,12 @@ struct transfer_totals {
 	size_t takes;  /* that went out to a thread on the CPU */
 	size_t sent;   /* that went out to other CPUs */
 	size_t bytes;  /* of blocks that are in them */
+};
+
+/* Blocks of one class, numbers. */
+struct transfer_class {
+	uint64_t handed; /* that went out so far */
+	uint64_t blocks; /* that are in them */
 };
 
 /* Takes the magazine of blocks of the class; false where there is no room for it here. */
@@ -38,6 +45,8 @@ struct magazine transfer_take_any(unsigned cls);
  * the end. *place begins at 0. */
 void *transfer_idle(unsigned *place, uint32_t now_ms, uint32_t least_ms);
 struct transfer_totals transfer_totals(void);
+/* By class, all CPUs together. */
+void transfer_classes(struct transfer_class out[BIN_CLASSES]);
 void transfer_audit(void);
 
 void transfer_fork_prepare(void);

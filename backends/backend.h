@@ -55,7 +55,7 @@ struct batch {
 	uint32_t nchains;
 	uint32_t nblocks;
 	void *blocks[BATCH_BLOCKS];
-	char *fresh; /* consecutive blocks, never handed out before */
+	char *fresh; /* consecutive blocks, in no list: new, or their pages were given back */
 	uint32_t nfresh;
 	uint32_t count; /* all of the above together */
 };

@@ -48,7 +48,9 @@ HAK_INLINE uint32_t
 magazine_refill(unsigned cls, uint32_t n)
 {
 	uint32_t page = (uint32_t)(REFILL_PAGE / sizeclass_size(cls));
+	uint32_t most = magazine_most(cls);
 
+	page = page > most ? most : page;
 	return n > page ? n : page;
 }
 

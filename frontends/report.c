@@ -385,14 +385,32 @@ write_tiers(struct writer *w, const struct backend_tiers *tiers)
 	writer_end(w);
 }
 
+/* Their blocks are out of their slabs, but nobody's. */
 static void
-write_transfer(struct writer *w)
+transfer_by_tier(const struct transfer_class *classes, struct backend_tiers *tiers)
 {
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		size_t bytes = classes[cls].blocks * sizeclass_size(cls);
+		enum tier tier = tier_of_class(cls);
+		/* A back-end that cannot tell its tiers has said 0. */
+		if (bytes > tiers->of[tier].active)
+			continue;
+		tiers->of[tier].active -= bytes;
+		tiers->of[tier].cached += bytes;
+	}
+}
+
+static void
+write_transfer(struct writer *w, struct backend_tiers *tiers)
+{
+	struct transfer_class classes[BIN_CLASSES];
 	bool entered = frontend_enter();
 	struct transfer_totals t = transfer_totals();
 
+	transfer_classes(classes);
 	if (entered)
 		frontend_leave();
+	transfer_by_tier(classes, tiers);
 	writer_object(w, "transfer");
 	writer_number(w, "caches", t.caches);
 	writer_number(w, "puts", t.puts);
@@ -424,7 +442,7 @@ write_arenas(struct writer *w)
 	write_share(w, "contended_share", sum.contended, sum.counts.acquisitions);
 	write_share(w, "remote_share", sum.counts.remote_blocks, sum.counts.blocks);
 	writer_end(w);
-	write_transfer(w);
+	write_transfer(w, &tiers);
 	struct backend_totals all = backend_totals();
 	tiers.of[TIER_BIG].active = all.big;
 	tiers.of[TIER_BIG].cached = all.big_cached;

@@ -173,7 +173,11 @@ isolate_alloc_slow(struct cache *c, unsigned cls, uintptr_t site)
 	if (!m.head)
 		return instead;
 	b->head = m.head;
-	/* It may have been filled by a thread with larger bins. */
+	/* It may have been filled by a thread with larger bins, and is paid for as if it had grown.
+	 */
+	if (m.count > size)
+		RELAXED_SET(c->budget,
+			RELAXED(c->budget) - (int64_t)(m.count - size) * sizeclass_size(cls));
 	set_size(c->isolated, group, cls, m.count > size ? m.count : size, m.count);
 	return pop(b);
 }

@@ -43,6 +43,16 @@ list_of(struct backend_arena *a, unsigned cls, bool sampled)
 	return sampled ? &a->sampled[cls] : &a->lists[cls];
 }
 
+/* Bytes that slabs which live on have given back; any thread, relaxed. */
+static _Atomic size_t slabs_purged;
+
+static void
+note_purged(size_t bytes)
+{
+	if (bytes > 0)
+		atomic_fetch_add_explicit(&slabs_purged, bytes, memory_order_relaxed);
+}
+
 /* Gives back the pages of free blocks in slabs that have been quiet, walking over about `blocks`
  * Tiny ones. */
 static void
@@ -51,10 +61,8 @@ purge_slabs(struct backend_arena *a, uint32_t now_ms, uint32_t quiet_ms, uint32_
 	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
 		for (unsigned cls = CLASS_TINY; cls < CLASS_LARGE; cls++) {
 			struct slab_list *list = list_of(a, cls, sampled);
-			if (cls < CLASS_MID)
-				tiny_age(list, now_ms, quiet_ms, &blocks);
-			else
-				mid_age(list, now_ms, quiet_ms);
+			note_purged(cls < CLASS_MID ? tiny_age(list, now_ms, quiet_ms, &blocks)
+						    : mid_age(list, now_ms, quiet_ms));
 		}
 }
 
@@ -252,7 +260,7 @@ backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
 	}
 	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
 		for (unsigned cls = CLASS_LARGE; cls < CLASS_END; cls++)
-			mid_age(list_of(a, cls, sampled), now_ms, cold_ms);
+			note_purged(mid_age(list_of(a, cls, sampled), now_ms, cold_ms));
 }
 
 size_t
@@ -272,7 +280,7 @@ backend_reclaim(void)
 size_t
 backend_purged(void)
 {
-	return pages_purged();
+	return pages_purged() + RELAXED(slabs_purged);
 }
 
 struct backend_totals
@@ -287,7 +295,7 @@ backend_totals(void)
 		.committed = pagemap_committed(),
 		.peak = pages.peak,
 		.purges = pages.purges,
-		.purged = pages.purged,
+		.purged = pages.purged + RELAXED(slabs_purged),
 		.big = big.live,
 		.big_count = big.count,
 		.big_cached = big.cached,

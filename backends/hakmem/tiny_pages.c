@@ -194,10 +194,13 @@ purge_slab(struct slab *s)
 	struct blocks b;
 
 	read_list(s, &b);
-	uint64_t pages = purge_pages(s, free_pages(s, &b));
-	s->cut.purged |= pages | LOOKED;
-	if (!pages)
+	uint64_t free = free_pages(s, &b);
+	s->cut.purged |= LOOKED;
+	if (!free)
 		return 0;
+	uint64_t pages = purge_pages(s, free);
+	s->cut.purged |= pages;
+	/* Also where the system refused: it may have taken the pages before one that is locked. */
 	write_list(s, &b);
 	return (size_t)__builtin_popcountll(pages) * os_page_size();
 }
@@ -216,6 +219,9 @@ tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, uint32_t *b
 {
 	size_t bytes = 0;
 
+	/* A page as large as a slab has a live block. */
+	if (os_page_size() >= PAGE_BYTES)
+		return 0;
 	for (struct slab *s = list->head; s && *blocks > 0; s = s->cut.next) {
 		if (!is_worth_it(s) || !idle_for(now_ms, s->since_ms, quiet_ms))
 			continue;

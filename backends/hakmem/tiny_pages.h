@@ -22,8 +22,9 @@ void tiny_changed(struct slab *s, uint32_t index);
  * there is one; the page is none any more, and what is left of it is in the list. Returns their
  * number. */
 uint32_t tiny_unpurge(struct slab *s, uint32_t most, char **fresh);
-/* Gives back pages of at most *slabs slabs of the list in which nothing has been freed for
- * quiet_ms, and counts *slabs down; returns bytes. Aborts where a free list was written to. */
+/* Gives back pages of the list's slabs with few live blocks in which nothing has been freed for
+ * quiet_ms, until it has walked over *blocks free blocks, which is counted down; returns bytes.
+ * Aborts where a free list was written to. */
 size_t tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, uint32_t *blocks);
 
 #endif

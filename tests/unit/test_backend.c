@@ -473,6 +473,24 @@ START_TEST(test_quiet_slab)
 }
 END_TEST
 
+static void
+take_all(char **p, size_t n, unsigned cls)
+{
+	bool zeroed = false;
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = backend_take(&arena, cls, &zeroed);
+}
+
+static void
+give_all_but_first(char **p, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		link_set(p[i], NULL);
+		backend_return(&arena, p[i], 1000);
+	}
+}
+
 static char *purged_block;
 
 static void
@@ -487,19 +505,42 @@ free_purged(void *unused)
 START_TEST(test_purged_twice)
 {
 	unsigned cls = sizeclass_of(256);
-	bool zeroed = false;
-	char *p[64];
+	char *p[PAGE_BYTES / 256];
+	size_t page = os_page_size() / 256;
 
+	if (page == LENGTH(p))
+		return;
 	start();
-	for (size_t i = 0; i < LENGTH(p); i++)
-		p[i] = backend_take(&arena, cls, &zeroed);
-	for (size_t i = 1; i < LENGTH(p); i++) {
-		link_set(p[i], NULL);
-		backend_return(&arena, p[i], 1000);
-	}
+	take_all(p, LENGTH(p), cls);
+	give_all_but_first(p, LENGTH(p));
 	backend_arena_age(&arena, 3000, 800);
-	purged_block = p[20];
+	purged_block = p[page + 4];
 	expect_abort(free_purged, NULL, "double free");
+}
+END_TEST
+
+/* The system takes the pages before a locked one, and then says that it took none. */
+START_TEST(test_locked_page)
+{
+	unsigned cls = sizeclass_of(256);
+	char *p[PAGE_BYTES / 256];
+	size_t page = os_page_size() / 256;
+
+	if (page * 4 > LENGTH(p))
+		return;
+	start();
+	take_all(p, LENGTH(p), cls);
+	if (mlock(p[page * 2], os_page_size()) != 0)
+		return;
+	give_all_but_first(p, LENGTH(p));
+	backend_arena_age(&arena, 3000, 800);
+	backend_audit(&arena);
+	take_all(p + 1, LENGTH(p) - 1, cls);
+	for (size_t i = 1; i < LENGTH(p); i++)
+		mark_block(p[i], i, 256);
+	for (size_t i = 1; i < LENGTH(p); i++)
+		check_mark(p[i], i, 256);
+	REQUIRE_EQ(backend_totals().used, PAGE_BYTES);
 }
 END_TEST
 
@@ -521,6 +562,7 @@ main(void)
 	tcase_add_test(tc, test_samples);
 	tcase_add_loop_test(tc, test_quiet_slab, 0, (int)LENGTH(quiet_sizes));
 	tcase_add_test(tc, test_purged_twice);
+	tcase_add_test(tc, test_locked_page);
 	tcase_add_test(tc, test_random);
 	tcase_add_loop_test(tc, test_each_class, 1, CLASS_END);
 	tcase_add_test(tc, test_other_arena);

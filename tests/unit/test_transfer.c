@@ -207,7 +207,7 @@ START_TEST(test_threads)
 }
 END_TEST
 
-/* A child finds them whole and unlocked, also those that were made while the fork was under way. */
+/* A child finds them whole and unlocked. */
 START_TEST(test_fork)
 {
 	struct magazine m;
