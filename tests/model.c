@@ -393,7 +393,8 @@ op_observe(struct model *m)
 	hak_stats_get(&stats);
 	if (below(m, 16) == 0)
 		hak_malloc_trim(below(m, 2) ? 0 : 1 << 20);
-	return stats.committed_bytes > 0 || fail(m, NULL, "committed_bytes is 0");
+	/* Before the first block there may be none. */
+	return stats.committed_bytes > 0 || m->count == 0 || fail(m, NULL, "committed_bytes is 0");
 }
 
 bool
