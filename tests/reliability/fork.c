@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * tests/reliability/fork.c - fork while other threads allocate.
  *
- * load           1,000 forks under the load of four threads; the child allocates and frees
+ * load           300 forks under the load of four threads; the child allocates and frees
  * child-threads  the child starts threads of its own that allocate
  * stdio          other threads allocate inside stdio, one of them with the lock of the list of
  *                all streams held, which fork takes too: an allocator whose fork handler waits
@@ -185,7 +185,7 @@ static void
 run_load(long number)
 {
 	(void)number;
-	run_with_threads(load_threads, 1000, child_allocates, true);
+	run_with_threads(load_threads, 300, child_allocates, true);
 }
 
 static void
