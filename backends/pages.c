@@ -5,6 +5,7 @@
 
 #include "backends/os.h"
 #include "base/assert.h"
+#include "base/futex.h"
 #include "base/inject.h"
 #include "base/lock.h"
 
@@ -17,6 +18,8 @@
 /* How many extents of one bin are looked at for the best fit. */
 #define FIT_TRIES 16
 #define AGE_BATCH 32
+/* How often a fork looks whether threads have done giving pages back, in microseconds. */
+#define PURGE_LOOK_US 200
 
 enum temperature { HOT, WARM, COLD };
 enum set { RESIDENT, CLEAN, SETS };
@@ -37,6 +40,9 @@ static struct {
 	_Atomic size_t refused;              /* by the hard limit (a number) */
 	/* Pages; set by any thread. */
 	_Atomic size_t soft, hard;
+	/* Threads that give pages back without the lock and will want it again; a fork waits for
+	 * them, or one that is inside stdio would wait for the fork. */
+	_Atomic uint32_t purging;
 } heap = {.lock = LOCK_INITIALIZER(RANK_PAGES), .soft = SIZE_MAX, .hard = SIZE_MAX};
 
 static size_t
@@ -474,11 +480,13 @@ purge_victims(struct victims *v, uint32_t now_ms)
 	bool gone[AGE_BATCH];
 	bool all = true;
 
+	RELAXED_SET(heap.purging, RELAXED(heap.purging) + 1);
 	lock_release(&heap.lock);
 	HAK_INJECT(INJECT_PURGE);
 	for (int i = 0; i < v->n; i++)
 		gone[i] = os_purge(v->cold[i]->base, v->cold[i]->npages * PAGE_BYTES);
 	lock_acquire_wait(&heap.lock);
+	RELAXED_SET(heap.purging, RELAXED(heap.purging) - 1);
 	for (int i = 0; i < v->n; i++) {
 		struct slab *s = v->cold[i];
 		if (gone[i]) {
@@ -617,6 +625,11 @@ void
 pages_fork_prepare(void)
 {
 	lock_acquire_wait(&heap.lock);
+	for (uint32_t n; (n = RELAXED(heap.purging)) > 0;) {
+		lock_release(&heap.lock);
+		futex_wait(&heap.purging, n, PURGE_LOOK_US);
+		lock_acquire_wait(&heap.lock);
+	}
 }
 
 void
