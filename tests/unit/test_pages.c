@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/test_pages.c - backends/pages: random operations against a list of intervals, in one
- * region and in many; coalescing, and lengths beyond reason. */
+ * region and in many; coalescing, a fork meanwhile, and lengths beyond reason. */
 #include "backends/pages.h"
 
 #include "backends/os.h"
 #include "base/assert.h"
 #include "base/config.h"
+#include "base/inject.h"
 #include "tests/unit/unit.h"
 
 #define RUNS_MAX 160
@@ -402,6 +403,52 @@ START_TEST(test_absurd)
 }
 END_TEST
 
+/* --- a fork while pages are given back -------------------------------------------------------- */
+
+static _Atomic bool purging, purged;
+
+static void
+linger(enum inject_point point)
+{
+	if (point != INJECT_PURGE)
+		return;
+	atomic_store(&purging, true);
+	sleep_us(20000);
+}
+
+static void *
+age_all(void *unused)
+{
+	(void)unused;
+	ck_assert_uint_gt(pages_age(os_now_ms(), 0, 0, 0), 0);
+	atomic_store(&purged, true);
+	return NULL;
+}
+
+/* A thread that has let go of the lock for the call gets it back before a fork has it, since it may
+ * hold locks that the fork waits for. */
+START_TEST(test_fork_waits)
+{
+	pthread_t thread;
+	struct slab *s;
+
+	start(0);
+	s = pages_alloc(3, 1, false);
+	ck_assert(pages_free(s, false));
+	inject_hook = linger;
+	ck_assert_int_eq(pthread_create(&thread, NULL, age_all, NULL), 0);
+	while (!atomic_load(&purging))
+		sleep_us(100);
+	pages_fork_prepare();
+	for (int i = 0; i < 1000 && !atomic_load(&purged); i++)
+		sleep_us(100);
+	ck_assert(atomic_load(&purged));
+	pages_fork_parent();
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	pages_audit();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -412,6 +459,7 @@ main(void)
 	tcase_add_loop_test(tc, test_random, 0, SHAPES);
 	tcase_add_loop_test(tc, test_threads, 0, LIMITED_LATER);
 	tcase_add_test(tc, test_coalescing);
+	tcase_add_test(tc, test_fork_waits);
 	tcase_add_loop_test(tc, test_absurd, 0, LIMITED_LATER);
 	return run_suite(suite);
 }
