@@ -641,21 +641,6 @@ arena_activity(struct learn_window *out)
 	return true;
 }
 
-/* The depots' blocks are out of their slabs, but nobody's. */
-static void
-depots_by_tier(const struct arena *a, struct backend_tiers *tiers)
-{
-	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-		size_t bytes = a->depots[cls].blocks * sizeclass_size(cls);
-		enum tier tier = tier_of_class(cls);
-		/* A back-end that cannot tell its tiers has said 0. */
-		if (bytes > tiers->of[tier].active)
-			continue;
-		tiers->of[tier].active -= bytes;
-		tiers->of[tier].cached += bytes;
-	}
-}
-
 bool
 arena_report(unsigned index, struct arena_report *out, struct backend_tiers *tiers)
 {
@@ -667,7 +652,8 @@ arena_report(unsigned index, struct arena_report *out, struct backend_tiers *tie
 	lock_acquire_wait(&a->lock);
 	*out = (struct arena_report){a->counts, RELAXED(a->contended), a->depot_bytes};
 	backend_arena_tiers(&a->backend, &own);
-	depots_by_tier(a, &own);
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
+		backend_tiers_cache(&own, cls, a->depots[cls].blocks);
 	lock_release(&a->lock);
 	for (int i = 0; i < TIERS; i++) {
 		tiers->of[i].active += own.of[i].active;

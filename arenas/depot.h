@@ -16,6 +16,18 @@ struct magazine {
 	uint32_t count;
 };
 
+/* The magazine's blocks and those of `rest` as one list; walks over the magazine. */
+HAK_INLINE void *
+magazine_join(struct magazine m, void *rest)
+{
+	void *tail = m.head;
+
+	for (uint32_t n = 1; n < m.count; n++)
+		tail = *(void **)tail;
+	*(void **)tail = rest;
+	return m.head;
+}
+
 /* A stack for each of a few CPUs: a magazine goes, as long as there is a choice, to a thread on the
  * CPU whose caches hold its blocks. */
 #define DEPOT_WAYS 4

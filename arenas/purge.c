@@ -37,11 +37,7 @@ idle_blocks(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 	for (struct magazine m; (m = arena_pop_sealed(a, cls)).head;)
 		list = seal_strip(m.head, list);
 	for (struct magazine m; (m = depot_pop(d, now_ms)).head;) {
-		void *tail = m.head;
-		for (uint32_t n = 1; n < m.count; n++)
-			tail = *(void **)tail;
-		*(void **)tail = list;
-		list = m.head;
+		list = magazine_join(m, list);
 		a->depot_bytes -= m.count * sizeclass_size(cls);
 	}
 	return list;

@@ -142,13 +142,8 @@ empty_shelf(struct way *w, unsigned cls)
 {
 	void *list = NULL;
 
-	for (struct magazine m; (m = pop(w, cls)).head;) {
-		void *tail = m.head;
-		for (uint32_t n = 1; n < m.count; n++)
-			tail = *(void **)tail;
-		*(void **)tail = list;
-		list = m.head;
-	}
+	for (struct magazine m; (m = pop(w, cls)).head;)
+		list = magazine_join(m, list);
 	return list;
 }
 

@@ -107,6 +107,20 @@ tier_of_class(unsigned cls)
 	return cls < CLASS_MID ? TIER_TINY : cls < CLASS_LARGE ? TIER_MID : TIER_LARGE;
 }
 
+/* So many blocks of the class are out of their slabs, but nobody's. A back-end that cannot tell its
+ * tiers has said 0. */
+HAK_INLINE void
+backend_tiers_cache(struct backend_tiers *tiers, unsigned cls, uint64_t blocks)
+{
+	size_t bytes = blocks * sizeclass_size(cls);
+	enum tier tier = tier_of_class(cls);
+
+	if (bytes > tiers->of[tier].active)
+		return;
+	tiers->of[tier].active -= bytes;
+	tiers->of[tier].cached += bytes;
+}
+
 struct backend_arena;
 
 /* Prepares the back-end; before any other operation. */

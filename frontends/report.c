@@ -385,21 +385,6 @@ write_tiers(struct writer *w, const struct backend_tiers *tiers)
 	writer_end(w);
 }
 
-/* Their blocks are out of their slabs, but nobody's. */
-static void
-transfer_by_tier(const struct transfer_class *classes, struct backend_tiers *tiers)
-{
-	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-		size_t bytes = classes[cls].blocks * sizeclass_size(cls);
-		enum tier tier = tier_of_class(cls);
-		/* A back-end that cannot tell its tiers has said 0. */
-		if (bytes > tiers->of[tier].active)
-			continue;
-		tiers->of[tier].active -= bytes;
-		tiers->of[tier].cached += bytes;
-	}
-}
-
 static void
 write_transfer(struct writer *w, struct backend_tiers *tiers)
 {
@@ -410,7 +395,8 @@ write_transfer(struct writer *w, struct backend_tiers *tiers)
 	transfer_classes(classes);
 	if (entered)
 		frontend_leave();
-	transfer_by_tier(classes, tiers);
+	for (unsigned cls = 1; cls < BIN_CLASSES; cls++)
+		backend_tiers_cache(tiers, cls, classes[cls].blocks);
 	writer_object(w, "transfer");
 	writer_number(w, "caches", t.caches);
 	writer_number(w, "puts", t.puts);
