@@ -175,6 +175,15 @@ case_sleep_us(unsigned us)
 		;
 }
 
+unsigned
+case_seconds(void)
+{
+	struct timespec now;
+
+	CASE_REQUIRE(clock_gettime(CLOCK_MONOTONIC, &now) == 0, "clock_gettime failed");
+	return (unsigned)now.tv_sec;
+}
+
 void
 case_fill(void *p, size_t size, unsigned char value)
 {

@@ -52,6 +52,8 @@ uint64_t case_random(uint64_t *state);
 /* A size between min and max, all magnitudes equally likely. */
 size_t case_random_size(uint64_t *state, size_t min, size_t max);
 void case_sleep_us(unsigned us);
+/* Whole seconds of a monotonic clock. */
+unsigned case_seconds(void);
 
 /* Fills a block with one byte value, and tells whether it still holds it. */
 void case_fill(void *p, size_t size, unsigned char value);
