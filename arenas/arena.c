@@ -31,7 +31,7 @@
 #define CONTENTION_STEP 256
 #define CONTENTION_MS 8
 
-struct arenas hak_arenas = {.groups = 1};
+struct arenas hak_arenas;
 
 static struct lock growth_lock = LOCK_INITIALIZER(RANK_GROWTH);
 
@@ -91,13 +91,13 @@ void
 arena_isolate(unsigned bins)
 {
 	hak_arenas.group_bins = bins;
-	hak_arenas.groups = BACKEND_GROUPS + 1;
+	hak_arenas.groups_above = BACKEND_GROUPS;
 }
 
 unsigned
 arena_end(void)
 {
-	return hak_arenas.groups * MAX_ARENAS;
+	return (1 + hak_arenas.groups_above) * MAX_ARENAS;
 }
 
 void

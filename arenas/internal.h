@@ -28,7 +28,7 @@ struct arenas {
 	_Atomic unsigned limit;  /* a power of two; 0: not yet known */
 	_Atomic size_t contended;
 	_Atomic uint32_t contended_ms; /* when so many had been counted again */
-	unsigned groups;               /* in use: 1, or ARENA_GROUPS; fixed at start */
+	unsigned groups_above;         /* group 0 that are in use; fixed at start */
 	unsigned group_bins;
 	/* By group and class: bit i is the group's i-th arena, set when it has free blocks, in its
 	 * depot or its slabs. A hint. */

@@ -30,10 +30,13 @@ struct extents {
 	uint64_t nonempty[SETS][BIN_WORDS];
 };
 
+/* By `lock` of the heap below. Apart from it, since what has no initial value takes no memory
+ * before it is used. */
+static struct extents extents[PAGE_GROUPS];
+
 /* Synchronization: all of it by `lock`; the counters are read by any thread. */
 static struct {
 	struct lock lock;
-	struct extents groups[PAGE_GROUPS];
 	struct slab *oldest, *newest;        /* resident extents */
 	_Atomic size_t used, resident, peak; /* pages */
 	_Atomic size_t purges, purged;       /* ranges, bytes */
@@ -90,7 +93,7 @@ set_boundary_tag(struct slab *s)
 static void
 extent_insert(struct slab *s)
 {
-	struct extents *group = &heap.groups[s->group];
+	struct extents *group = &extents[s->group];
 	enum set set = set_of(s);
 	unsigned bin = bin_of(s->npages);
 	struct slab **head = &group->bins[set][bin];
@@ -119,7 +122,7 @@ extent_insert(struct slab *s)
 static void
 extent_remove(struct slab *s)
 {
-	struct extents *group = &heap.groups[s->group];
+	struct extents *group = &extents[s->group];
 	enum set set = set_of(s);
 	unsigned bin = bin_of(s->npages);
 
@@ -283,7 +286,7 @@ may_hold(size_t npages)
 static struct slab *
 alloc_locked(unsigned group, size_t npages, size_t align_pages, bool dense)
 {
-	const struct extents *own = &heap.groups[group];
+	const struct extents *own = &extents[group];
 	size_t need = npages + align_pages - 1;
 	struct slab *s = find_fit(own, RESIDENT, need);
 
@@ -292,7 +295,7 @@ alloc_locked(unsigned group, size_t npages, size_t align_pages, bool dense)
 			return NULL;
 		s = find_fit(own, CLEAN, need);
 		if (!s && group != 0)
-			s = find_fit(&heap.groups[0], CLEAN, need);
+			s = find_fit(&extents[0], CLEAN, need);
 	}
 	if (s) {
 		extent_remove(s);
@@ -538,7 +541,7 @@ pages_reclaim(void)
 		return;
 	for (unsigned bin = 1; bin < BINS; bin++) {
 		struct slab *next;
-		for (struct slab *s = heap.groups[0].bins[CLEAN][bin]; s; s = next) {
+		for (struct slab *s = extents[0].bins[CLEAN][bin]; s; s = next) {
 			next = s->idle.next;
 			drop_if_whole(s);
 		}
@@ -589,7 +592,7 @@ pages_totals(void)
 static size_t
 audit_bin(unsigned group, enum set set, unsigned bin)
 {
-	const struct extents *own = &heap.groups[group];
+	const struct extents *own = &extents[group];
 	bool marked = own->nonempty[set][bin / 64] >> (bin % 64) & 1;
 	size_t pages = 0;
 
