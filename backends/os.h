@@ -9,6 +9,8 @@
 
 #include "base/compiler.h"
 
+#include <sys/uio.h>
+
 /* The system's page size in bytes (4, 16 or 64 KiB). */
 size_t os_page_size(void);
 /* Address space without access, aligned to `align` (a power of two); NULL when refused. */
@@ -24,8 +26,14 @@ void *os_map(size_t size);
 void os_unmap(void *p, size_t size);
 /* Gives the memory back now; it stays accessible and reads as zero. False when it may not. */
 bool os_purge(void *p, size_t size);
+/* The same of n ranges, up to 64, at once where the kernel can (process_madvise(2) on the own
+ * process, Linux 6.15; from 6.16 on the processors are interrupted once for all ranges). Bit i of
+ * the result: range i is given back. */
+uint64_t os_purge_all(const struct iovec *ranges, unsigned n);
 /* Offers the memory: the system takes it when it needs it; contents are lost or kept. */
 void os_offer(void *p, size_t size);
+/* The same of n ranges, at once where the kernel can. */
+void os_offer_all(const struct iovec *ranges, unsigned n);
 /* Asks for huge pages when the range is touched. May do nothing. */
 void os_huge(void *p, size_t size);
 /* Moves the pages of `from` to `to` without copying; `from` then reads as zero. Both stay mapped.

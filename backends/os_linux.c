@@ -178,6 +178,50 @@ os_purge(void *p, size_t size)
 	return ok;
 }
 
+/* A descriptor of the calling thread that needs not be opened: PIDFD_SELF_THREAD of linux/pidfd.h,
+ * which older headers don't have. */
+#define OWN_PROCESS (-10000)
+
+/* True once the kernel is known to have no call for several ranges of the own process. Relaxed. */
+static _Atomic bool one_by_one;
+
+/* Returns how many of the ranges, from the first on, the system has taken the advice for. */
+static unsigned
+advise_together(const struct iovec *ranges, unsigned n, int advice)
+{
+	int saved = errno;
+	unsigned done = 0;
+
+	if (n < 2 || RELAXED(one_by_one) || injected_failure())
+		return 0;
+	long bytes = syscall(SYS_process_madvise, OWN_PROCESS, ranges, n, advice, 0);
+	for (; bytes > 0 && done < n && (size_t)bytes >= ranges[done].iov_len; done++)
+		bytes -= (long)ranges[done].iov_len;
+	errno = saved;
+	return done;
+}
+
+uint64_t
+os_purge_all(const struct iovec *ranges, unsigned n)
+{
+	uint64_t gone = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned left = n - i, done = advise_together(ranges + i, left, MADV_DONTNEED);
+		for (unsigned end = i + done; i < end; i++) {
+			gone |= (uint64_t)1 << i;
+			COUNT_ADVICE(purged, ranges[i].iov_len);
+		}
+		if (i == n || !os_purge(ranges[i].iov_base, ranges[i].iov_len))
+			continue;
+		gone |= (uint64_t)1 << i;
+		/* Refused together, taken alone: by such a kernel, or a filter. */
+		if (done == 0 && left > 1)
+			RELAXED_SET(one_by_one, true);
+	}
+	return gone;
+}
+
 void
 os_offer(void *p, size_t size)
 {
@@ -186,6 +230,17 @@ os_offer(void *p, size_t size)
 	if (madvise(p, size, MADV_FREE) == 0)
 		COUNT_ADVICE(offered, size);
 	errno = saved;
+}
+
+void
+os_offer_all(const struct iovec *ranges, unsigned n)
+{
+	unsigned done = advise_together(ranges, n, MADV_FREE);
+
+	for (unsigned i = 0; i < done; i++)
+		COUNT_ADVICE(offered, ranges[i].iov_len);
+	for (unsigned i = done; i < n; i++)
+		os_offer(ranges[i].iov_base, ranges[i].iov_len);
 }
 
 void

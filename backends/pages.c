@@ -453,26 +453,34 @@ struct victims {
 	size_t bytes;
 };
 
-/* Takes up to AGE_BATCH ripe extents out of the lists and offers warm ones, oldest first. */
+/* Takes up to AGE_BATCH ripe extents out of the lists and offers as many warm ones, oldest first.
+ */
 static void
 collect_victims(struct victims *v, uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 {
 	struct slab *next;
+	struct iovec warm[AGE_BATCH];
+	unsigned nwarm = 0;
 
 	v->n = 0;
 	v->bytes = 0;
 	for (struct slab *s = heap.oldest; s && v->n < AGE_BATCH; s = next) {
 		next = s->idle.newer;
 		if (load(&heap.resident) * PAGE_BYTES <= keep)
-			return;
+			break;
 		if (idle_for(now_ms, s->since_ms, cold_ms)) {
 			extent_remove(s);
 			v->cold[v->n++] = s;
 		} else if (s->idle.temperature == HOT && idle_for(now_ms, s->since_ms, warm_ms)) {
 			s->idle.temperature = WARM;
-			os_offer(s->base, s->npages * PAGE_BYTES);
+			warm[nwarm++] = (struct iovec){s->base, s->npages * PAGE_BYTES};
+			if (nwarm == AGE_BATCH) {
+				os_offer_all(warm, nwarm);
+				nwarm = 0;
+			}
 		}
 	}
+	os_offer_all(warm, nwarm);
 }
 
 /* Gives the victims' pages back without the lock, then puts them back as clean extents. Those that
@@ -480,27 +488,30 @@ collect_victims(struct victims *v, uint32_t now_ms, uint32_t warm_ms, uint32_t c
 static bool
 purge_victims(struct victims *v, uint32_t now_ms)
 {
-	bool gone[AGE_BATCH];
+	struct iovec ranges[AGE_BATCH];
 	bool all = true;
+
+	for (int i = 0; i < v->n; i++)
+		ranges[i] = (struct iovec){v->cold[i]->base, v->cold[i]->npages * PAGE_BYTES};
 
 	RELAXED_SET(heap.purging, RELAXED(heap.purging) + 1);
 	lock_release(&heap.lock);
 	HAK_INJECT(INJECT_PURGE);
-	for (int i = 0; i < v->n; i++)
-		gone[i] = os_purge(v->cold[i]->base, v->cold[i]->npages * PAGE_BYTES);
+	uint64_t taken = os_purge_all(ranges, (unsigned)v->n);
 	lock_acquire_wait(&heap.lock);
 	RELAXED_SET(heap.purging, RELAXED(heap.purging) - 1);
 	for (int i = 0; i < v->n; i++) {
 		struct slab *s = v->cold[i];
-		if (gone[i]) {
+		bool gone = taken >> i & 1;
+		if (gone) {
 			add(&heap.purges, 1);
 			add(&heap.purged, s->npages * PAGE_BYTES);
 			v->bytes += s->npages * PAGE_BYTES;
 		}
-		s->idle.temperature = gone[i] ? COLD : HOT;
+		s->idle.temperature = gone ? COLD : HOT;
 		s->since_ms = now_ms;
 		extent_release(s);
-		all = all && gone[i];
+		all = all && gone;
 	}
 	return all;
 }

@@ -26,7 +26,7 @@
 /* By how much all magazines of a process's caches together may have grown, and the bounds of one
  * cache's share. */
 #define BUDGET_TOTAL ((int64_t)32 << 20)
-#define BUDGET_MOST ((int64_t)4 << 20)
+#define BUDGET_MOST ((int64_t)1 << 20)
 #define BUDGET_LEAST ((int64_t)64 << 10)
 /* With less, as a cache among a hundred has, first magazines come without the rest of their page.
  */

@@ -14,8 +14,9 @@
  * after which free memory is cold: as long as others of the slab stay, no other class can use them.
  */
 #define QUIET_PART 4
-/* So many free Tiny blocks are walked over for that in one go, under the lock. */
-#define AGE_BLOCKS 32768
+/* That takes this part of the time at most, under the lock: giving a page back takes a microsecond,
+ * or a hundred where another processor has to be interrupted for it. */
+#define LOOK_PART 32
 
 void
 backend_init(void)
@@ -53,16 +54,16 @@ note_purged(size_t bytes)
 		atomic_fetch_add_explicit(&slabs_purged, bytes, memory_order_relaxed);
 }
 
-/* Gives back the pages of free blocks in slabs that have been quiet, walking over about `blocks`
- * Tiny ones. */
+/* Gives back the pages of free blocks in slabs that have been quiet, until os_now_ns() is
+ * until_ns. */
 static void
-purge_slabs(struct backend_arena *a, uint32_t now_ms, uint32_t quiet_ms, uint32_t blocks)
+purge_slabs(struct backend_arena *a, uint32_t now_ms, uint32_t quiet_ms, uint64_t until_ns)
 {
 	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
 		for (unsigned cls = CLASS_TINY; cls < CLASS_LARGE; cls++) {
 			struct slab_list *list = list_of(a, cls, sampled);
-			note_purged(cls < CLASS_MID ? tiny_age(list, now_ms, quiet_ms, &blocks)
-						    : mid_age(list, now_ms, quiet_ms));
+			note_purged(cls < CLASS_MID ? tiny_age(list, now_ms, quiet_ms, until_ns)
+						    : mid_age(list, now_ms, quiet_ms, until_ns));
 		}
 }
 
@@ -255,12 +256,15 @@ backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
 	bool look = idle_for(now_ms, a->aged_ms, quiet_ms);
 
 	if (look) {
+		uint32_t past_ms = now_ms - a->aged_ms < cold_ms ? now_ms - a->aged_ms : cold_ms;
 		a->aged_ms = now_ms;
-		purge_slabs(a, now_ms, quiet_ms, cold_ms ? AGE_BLOCKS : UINT32_MAX);
+		purge_slabs(a, now_ms, quiet_ms,
+			cold_ms ? os_now_ns() + past_ms * UINT64_C(1000000) / LOOK_PART
+				: UINT64_MAX);
 	}
 	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
 		for (unsigned cls = CLASS_LARGE; cls < CLASS_END; cls++)
-			note_purged(mid_age(list_of(a, cls, sampled), now_ms, cold_ms));
+			note_purged(mid_age(list_of(a, cls, sampled), now_ms, cold_ms, UINT64_MAX));
 }
 
 size_t

@@ -2,7 +2,7 @@
  * backends/hakmem/mid.c - refill and return of blocks kept in a bitmap. */
 #include "backends/hakmem/mid.h"
 
-#include "backends/os.h"
+#include "backends/hakmem/purge.h"
 #include "base/assert.h"
 
 void *
@@ -61,53 +61,52 @@ mid_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms)
 	slab_returned(list, s);
 }
 
-/* Gives back the whole pages that n free blocks from the i-th on fill, and adds their bytes; false
- * where the system refuses. */
-static bool
-purge_run(struct slab *s, unsigned i, unsigned n, size_t *bytes)
+/* The whole pages that n free blocks from the i-th on fill. Blocks of which no page is whole count
+ * as given back at once. */
+static void
+purge_run(struct slab *s, unsigned i, unsigned n, uint64_t run, struct purge *p)
 {
 	size_t size = sizeclass_size(s->cls), page = os_page_size();
 	size_t from = round_up(i * size, page), to = round_down((i + n) * size, page);
 
-	if (from >= to)
-		return true;
-	if (!os_purge(s->base + from, to - from))
-		return false;
-	*bytes += to - from;
-	return true;
+	if (from < to)
+		purge_add(p, s, from, to - from, run);
+	else
+		s->cut.purged |= run;
 }
 
 /* All of a slab's; a run is done as long as nothing came to it since. */
-static size_t
-purge_free(struct slab *s)
+static void
+purge_free(struct slab *s, struct purge *p)
 {
 	uint64_t fresh = s->cut.free.bitmap & ~s->cut.purged;
-	uint64_t left = s->cut.free.bitmap;
-	size_t bytes = 0;
 
-	while (left && fresh) {
+	for (uint64_t left = s->cut.free.bitmap; left;) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 		uint64_t up = ~(left >> i);
 		unsigned n = up ? (unsigned)__builtin_ctzll(up) : 64;
 		uint64_t run = (n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX) << i;
 		left &= ~run;
-		if (!(run & fresh))
-			continue;
-		if (purge_run(s, i, n, &bytes))
-			s->cut.purged |= run;
+		if (run & fresh)
+			purge_run(s, i, n, run, p);
 	}
-	return bytes;
 }
 
 size_t
-mid_age(struct slab_list *list, uint32_t now_ms, uint32_t cold_ms)
+mid_age(struct slab_list *list, uint32_t now_ms, uint32_t cold_ms, uint64_t until_ns)
 {
-	size_t bytes = 0;
+	struct purge p;
 
+	p.n = 0;
+	p.bytes = 0;
 	for (struct slab *s = list->head; s; s = s->cut.next)
 		/* Blocks of L2.5 are known to be zero afterwards, so they must be whole pages. */
 		if ((slab_kind(s) == SLAB_MID || sizeclass_size(s->cls) % os_page_size() == 0) &&
-			s->cut.nfree > 0 && idle_for(now_ms, s->since_ms, cold_ms))
-			bytes += purge_free(s);
-	return bytes;
+			(s->cut.free.bitmap & ~s->cut.purged) &&
+			idle_for(now_ms, s->since_ms, cold_ms)) {
+			if (until_ns != UINT64_MAX && os_now_ns() >= until_ns)
+				break;
+			purge_free(s, &p);
+		}
+	return purge_end(&p);
 }

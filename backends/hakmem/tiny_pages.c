@@ -3,7 +3,7 @@
  * system, and handed out again. */
 #include "backends/hakmem/tiny_pages.h"
 
-#include "backends/os.h"
+#include "backends/hakmem/purge.h"
 #include "base/assert.h"
 
 /* Above the bits of pages: nothing has changed in the slab since it was last looked at. */
@@ -170,26 +170,10 @@ free_pages(const struct slab *s, const struct blocks *b)
 	return pages;
 }
 
-/* Gives the pages of the set back, run by run; returns those that the system took. */
-static uint64_t
-purge_pages(const struct slab *s, uint64_t pages)
-{
-	uint64_t taken = 0;
-
-	for (uint64_t left = pages; left;) {
-		unsigned from = (unsigned)__builtin_ctzll(left);
-		unsigned n = (unsigned)__builtin_ctzll(~(left >> from));
-		uint64_t run = (((uint64_t)1 << n) - 1) << from;
-		if (os_purge(s->base + from * os_page_size(), n * os_page_size()))
-			taken |= run;
-		left &= ~run;
-	}
-	return taken;
-}
-
-/* Returns the bytes given back. */
-static size_t
-purge_slab(struct slab *s)
+/* Pages count as given back from here on: what the system refuses, or takes of a range only up to
+ * a page that is locked, is handed out again as if it had not. */
+static void
+purge_slab(struct slab *s, struct purge *p)
 {
 	struct blocks b;
 
@@ -197,12 +181,16 @@ purge_slab(struct slab *s)
 	uint64_t free = free_pages(s, &b);
 	s->cut.purged |= LOOKED;
 	if (!free)
-		return 0;
-	uint64_t pages = purge_pages(s, free);
-	s->cut.purged |= pages;
-	/* Also where the system refused: it may have taken the pages before one that is locked. */
+		return;
+	s->cut.purged |= free;
 	write_list(s, &b);
-	return (size_t)__builtin_popcountll(pages) * os_page_size();
+	for (uint64_t left = free; left;) {
+		unsigned from = (unsigned)__builtin_ctzll(left);
+		unsigned n = (unsigned)__builtin_ctzll(~(left >> from));
+		uint64_t run = (((uint64_t)1 << n) - 1) << from;
+		purge_add(p, s, from * os_page_size(), n * os_page_size(), run);
+		left &= ~run;
+	}
 }
 
 /* Walking a list costs a miss of the processor's caches for each free block. Sealed ones are left
@@ -215,18 +203,21 @@ is_worth_it(const struct slab *s)
 }
 
 size_t
-tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, uint32_t *blocks)
+tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, uint64_t until_ns)
 {
-	size_t bytes = 0;
+	struct purge p;
 
+	p.n = 0;
+	p.bytes = 0;
 	/* A page as large as a slab has a live block. */
 	if (os_page_size() >= PAGE_BYTES)
 		return 0;
-	for (struct slab *s = list->head; s && *blocks > 0; s = s->cut.next) {
+	for (struct slab *s = list->head; s; s = s->cut.next) {
 		if (!is_worth_it(s) || !idle_for(now_ms, s->since_ms, quiet_ms))
 			continue;
-		*blocks -= s->cut.nfree < *blocks ? s->cut.nfree : *blocks;
-		bytes += purge_slab(s);
+		if (os_now_ns() >= until_ns)
+			break;
+		purge_slab(s, &p);
 	}
-	return bytes;
+	return purge_end(&p);
 }

@@ -23,8 +23,8 @@ void tiny_changed(struct slab *s, uint32_t index);
  * number. */
 uint32_t tiny_unpurge(struct slab *s, uint32_t most, char **fresh);
 /* Gives back pages of the list's slabs with few live blocks in which nothing has been freed for
- * quiet_ms, until it has walked over *blocks free blocks, which is counted down; returns bytes.
- * Aborts where a free list was written to. */
-size_t tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, uint32_t *blocks);
+ * quiet_ms, as long as os_now_ns() is below until_ns; returns bytes. Aborts where a free list was
+ * written to. */
+size_t tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, uint64_t until_ns);
 
 #endif

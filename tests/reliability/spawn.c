@@ -66,17 +66,18 @@ deny(unsigned circumstances)
 		unsigned number;
 	} calls[] = {
 		{SPAWN_NO_MADVISE, SYS_madvise},
+		{SPAWN_NO_MADVISE, SYS_process_madvise},
 		{SPAWN_NO_MREMAP, SYS_mremap},
 		{SPAWN_NO_MEMBARRIER, SYS_membarrier},
 		{SPAWN_NO_RSEQ, SYS_rseq},
 	};
-	struct sock_filter code[2 + 2 * 4];
+	struct sock_filter code[2 + 2 * sizeof(calls) / sizeof(calls[0])];
 	struct sock_fprog program = {.filter = code};
 	unsigned short n = 0;
 
 	code[n++] = (struct sock_filter)BPF_STMT(
 		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (!(circumstances & calls[i].circumstance))
 			continue;
 		code[n++] = (struct sock_filter)BPF_JUMP(

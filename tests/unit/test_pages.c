@@ -9,6 +9,8 @@
 #include "base/inject.h"
 #include "tests/unit/unit.h"
 
+#include <sys/mman.h>
+
 #define RUNS_MAX 160
 #define STEPS (2400 / UNIT_SLOW)
 /* Words per page that the model writes. */
@@ -427,6 +429,29 @@ age_all(void *unused)
 
 /* A thread that has let go of the lock for the call gets it back before a fork has it, since it may
  * hold locks that the fork waits for. */
+/* The last range is alone where the others are given back together; a locked page is not taken. */
+START_TEST(test_purge_all)
+{
+	size_t page = os_page_size();
+	struct iovec ranges[33];
+	unsigned char *p = os_map(2 * LENGTH(ranges) * page);
+	uint64_t locked = 0, gone;
+
+	ck_assert_ptr_nonnull(p);
+	memset(p, 1, 2 * LENGTH(ranges) * page);
+	for (size_t i = 0; i < LENGTH(ranges); i++)
+		ranges[i] = (struct iovec){p + 2 * i * page, page};
+	if (_i > 0 && mlock(ranges[_i].iov_base, page) == 0)
+		locked = (uint64_t)1 << _i;
+	gone = os_purge_all(ranges, LENGTH(ranges));
+	REQUIRE_EQ(gone, (((uint64_t)1 << LENGTH(ranges)) - 1) & ~locked);
+	for (size_t i = 0; i < 2 * LENGTH(ranges); i++)
+		REQUIRE_EQ(p[i * page], i % 2 || locked >> i / 2 & 1);
+	REQUIRE_EQ(os_purge_all(ranges, 0), 0);
+	os_unmap(p, 2 * LENGTH(ranges) * page);
+}
+END_TEST
+
 START_TEST(test_fork_waits)
 {
 	pthread_t thread;
@@ -459,6 +484,7 @@ main(void)
 	tcase_add_loop_test(tc, test_random, 0, SHAPES);
 	tcase_add_loop_test(tc, test_threads, 0, LIMITED_LATER);
 	tcase_add_test(tc, test_coalescing);
+	tcase_add_loop_test(tc, test_purge_all, 0, 33);
 	tcase_add_test(tc, test_fork_waits);
 	tcase_add_loop_test(tc, test_absurd, 0, LIMITED_LATER);
 	return run_suite(suite);
