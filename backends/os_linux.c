@@ -182,7 +182,8 @@ os_purge(void *p, size_t size)
  * which older headers don't have. */
 #define OWN_PROCESS (-10000)
 
-/* True once the kernel is known to have no call for several ranges of the own process. Relaxed. */
+/* True once the kernel, or a filter, has refused the call for several ranges: for its number, or
+ * for the own process. Relaxed. */
 static _Atomic bool one_by_one;
 
 /* Returns how many of the ranges, from the first on, the system has taken the advice for. */
@@ -195,6 +196,8 @@ advise_together(const struct iovec *ranges, unsigned n, int advice)
 	if (n < 2 || RELAXED(one_by_one) || injected_failure())
 		return 0;
 	long bytes = syscall(SYS_process_madvise, OWN_PROCESS, ranges, n, advice, 0);
+	if (bytes < 0 && (errno == EBADF || errno == ENOSYS || errno == EPERM))
+		RELAXED_SET(one_by_one, true);
 	for (; bytes > 0 && done < n && (size_t)bytes >= ranges[done].iov_len; done++)
 		bytes -= (long)ranges[done].iov_len;
 	errno = saved;
@@ -207,17 +210,13 @@ os_purge_all(const struct iovec *ranges, unsigned n)
 	uint64_t gone = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		unsigned left = n - i, done = advise_together(ranges + i, left, MADV_DONTNEED);
+		unsigned done = advise_together(ranges + i, n - i, MADV_DONTNEED);
 		for (unsigned end = i + done; i < end; i++) {
 			gone |= (uint64_t)1 << i;
 			COUNT_ADVICE(purged, ranges[i].iov_len);
 		}
-		if (i == n || !os_purge(ranges[i].iov_base, ranges[i].iov_len))
-			continue;
-		gone |= (uint64_t)1 << i;
-		/* Refused together, taken alone: by such a kernel, or a filter. */
-		if (done == 0 && left > 1)
-			RELAXED_SET(one_by_one, true);
+		if (i < n && os_purge(ranges[i].iov_base, ranges[i].iov_len))
+			gone |= (uint64_t)1 << i;
 	}
 	return gone;
 }

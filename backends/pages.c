@@ -453,8 +453,7 @@ struct victims {
 	size_t bytes;
 };
 
-/* Takes up to AGE_BATCH ripe extents out of the lists and offers as many warm ones, oldest first.
- */
+/* Takes up to AGE_BATCH ripe extents out of the lists and offers warm ones, oldest first. */
 static void
 collect_victims(struct victims *v, uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 {

@@ -54,16 +54,17 @@ note_purged(size_t bytes)
 		atomic_fetch_add_explicit(&slabs_purged, bytes, memory_order_relaxed);
 }
 
-/* Gives back the pages of free blocks in slabs that have been quiet, until os_now_ns() is
- * until_ns. */
+/* The pages of free blocks in slabs that have been quiet. */
 static void
-purge_slabs(struct backend_arena *a, uint32_t now_ms, uint32_t quiet_ms, uint64_t until_ns)
+purge_slabs(struct backend_arena *a, uint32_t now_ms, uint32_t quiet_ms, struct purge *p)
 {
 	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
 		for (unsigned cls = CLASS_TINY; cls < CLASS_LARGE; cls++) {
 			struct slab_list *list = list_of(a, cls, sampled);
-			note_purged(cls < CLASS_MID ? tiny_age(list, now_ms, quiet_ms, until_ns)
-						    : mid_age(list, now_ms, quiet_ms, until_ns));
+			if (cls < CLASS_MID)
+				tiny_age(list, now_ms, quiet_ms, p);
+			else
+				mid_age(list, now_ms, quiet_ms, p);
 		}
 }
 
@@ -254,17 +255,21 @@ backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
 	uint32_t quiet_ms = cold_ms / QUIET_PART;
 	/* There may be many slabs, and nothing is known to have changed in them. */
 	bool look = idle_for(now_ms, a->aged_ms, quiet_ms);
+	struct purge p;
 
+	purge_begin(&p, UINT64_MAX);
 	if (look) {
 		uint32_t past_ms = now_ms - a->aged_ms < cold_ms ? now_ms - a->aged_ms : cold_ms;
 		a->aged_ms = now_ms;
-		purge_slabs(a, now_ms, quiet_ms,
-			cold_ms ? os_now_ns() + past_ms * UINT64_C(1000000) / LOOK_PART
-				: UINT64_MAX);
+		if (cold_ms)
+			p.until_ns = os_now_ns() + past_ms * UINT64_C(1000000) / LOOK_PART;
+		purge_slabs(a, now_ms, quiet_ms, &p);
+		p.until_ns = UINT64_MAX;
 	}
 	for (int sampled = 0; sampled <= (a->sampled != NULL); sampled++)
 		for (unsigned cls = CLASS_LARGE; cls < CLASS_END; cls++)
-			note_purged(mid_age(list_of(a, cls, sampled), now_ms, cold_ms, UINT64_MAX));
+			mid_age(list_of(a, cls, sampled), now_ms, cold_ms, &p);
+	note_purged(purge_end(&p));
 }
 
 size_t

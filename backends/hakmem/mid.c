@@ -2,7 +2,6 @@
  * backends/hakmem/mid.c - refill and return of blocks kept in a bitmap. */
 #include "backends/hakmem/mid.h"
 
-#include "backends/hakmem/purge.h"
 #include "base/assert.h"
 
 void *
@@ -82,31 +81,23 @@ purge_free(struct slab *s, struct purge *p)
 	uint64_t fresh = s->cut.free.bitmap & ~s->cut.purged;
 
 	for (uint64_t left = s->cut.free.bitmap; left;) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-		uint64_t up = ~(left >> i);
-		unsigned n = up ? (unsigned)__builtin_ctzll(up) : 64;
-		uint64_t run = (n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX) << i;
-		left &= ~run;
+		unsigned i, n;
+		uint64_t run = purge_take_run(&left, &i, &n);
 		if (run & fresh)
 			purge_run(s, i, n, run, p);
 	}
 }
 
-size_t
-mid_age(struct slab_list *list, uint32_t now_ms, uint32_t cold_ms, uint64_t until_ns)
+void
+mid_age(struct slab_list *list, uint32_t now_ms, uint32_t cold_ms, struct purge *p)
 {
-	struct purge p;
-
-	p.n = 0;
-	p.bytes = 0;
 	for (struct slab *s = list->head; s; s = s->cut.next)
 		/* Blocks of L2.5 are known to be zero afterwards, so they must be whole pages. */
 		if ((slab_kind(s) == SLAB_MID || sizeclass_size(s->cls) % os_page_size() == 0) &&
 			(s->cut.free.bitmap & ~s->cut.purged) &&
 			idle_for(now_ms, s->since_ms, cold_ms)) {
-			if (until_ns != UINT64_MAX && os_now_ns() >= until_ns)
+			if (purge_is_over(p))
 				break;
-			purge_free(s, &p);
+			purge_free(s, p);
 		}
-	return purge_end(&p);
 }

@@ -7,7 +7,7 @@
 #define HAK_BACKENDS_HAKMEM_MID_H
 
 #include "backends/backend.h"
-#include "backends/hakmem/slab.h"
+#include "backends/hakmem/purge.h"
 
 /* As backend_refill and backend_return, for one class; arena lock. */
 uint32_t mid_refill(
@@ -16,8 +16,7 @@ void mid_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms
 /* The next fresh block, else the free one with the lowest address, of those that hold memory if
  * there are any; s has room. *zeroed tells whether it reads as zero, as far as is known. */
 void *mid_take(struct slab_list *list, struct slab *s, bool *zeroed);
-/* Gives back the pages of free blocks in slabs that have been quiet for cold_ms, as long as
- * os_now_ns() is below until_ns; returns bytes. */
-size_t mid_age(struct slab_list *list, uint32_t now_ms, uint32_t cold_ms, uint64_t until_ns);
+/* Adds the pages of free blocks in slabs that have been quiet for cold_ms to what is given back. */
+void mid_age(struct slab_list *list, uint32_t now_ms, uint32_t cold_ms, struct purge *p);
 
 #endif

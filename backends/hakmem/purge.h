@@ -11,14 +11,29 @@
 
 enum { PURGE_MOST = 32 };
 
-/* Begins with n and bytes of 0. */
 struct purge {
 	struct iovec ranges[PURGE_MOST];
 	struct slab *slabs[PURGE_MOST];
 	uint64_t bits[PURGE_MOST];
 	unsigned n;
-	size_t bytes; /* given back so far */
+	size_t bytes;      /* given back so far */
+	uint64_t until_ns; /* of os_now_ns(); UINT64_MAX for as long as it takes */
 };
+
+HAK_INLINE void
+purge_begin(struct purge *p, uint64_t until_ns)
+{
+	p->n = 0;
+	p->bytes = 0;
+	p->until_ns = until_ns;
+}
+
+/* True where no further slab is to be looked at. */
+HAK_INLINE bool
+purge_is_over(const struct purge *p)
+{
+	return p->until_ns != UINT64_MAX && os_now_ns() >= p->until_ns;
+}
 
 /* Gives back what was added; returns the bytes since the beginning. */
 HAK_INLINE size_t
@@ -44,6 +59,18 @@ purge_add(struct purge *p, struct slab *s, size_t offset, size_t size, uint64_t 
 	p->ranges[p->n] = (struct iovec){s->base + offset, size};
 	p->slabs[p->n] = s;
 	p->bits[p->n++] = bits;
+}
+
+/* Takes the lowest run out of a set that is not empty, and returns it: *n bits from *from on. */
+HAK_INLINE uint64_t
+purge_take_run(uint64_t *set, unsigned *from, unsigned *n)
+{
+	*from = (unsigned)__builtin_ctzll(*set);
+	uint64_t end = ~(*set >> *from);
+	*n = end ? (unsigned)__builtin_ctzll(end) : 64;
+	uint64_t run = (*n < 64 ? ((uint64_t)1 << *n) - 1 : UINT64_MAX) << *from;
+	*set &= ~run;
+	return run;
 }
 
 #endif

@@ -3,7 +3,6 @@
  * system, and handed out again. */
 #include "backends/hakmem/tiny_pages.h"
 
-#include "backends/hakmem/purge.h"
 #include "base/assert.h"
 
 /* Above the bits of pages: nothing has changed in the slab since it was last looked at. */
@@ -185,11 +184,9 @@ purge_slab(struct slab *s, struct purge *p)
 	s->cut.purged |= free;
 	write_list(s, &b);
 	for (uint64_t left = free; left;) {
-		unsigned from = (unsigned)__builtin_ctzll(left);
-		unsigned n = (unsigned)__builtin_ctzll(~(left >> from));
-		uint64_t run = (((uint64_t)1 << n) - 1) << from;
-		purge_add(p, s, from * os_page_size(), n * os_page_size(), run);
-		left &= ~run;
+		unsigned from, n;
+		purge_take_run(&left, &from, &n);
+		purge_add(p, s, from * os_page_size(), n * os_page_size(), 0);
 	}
 }
 
@@ -202,22 +199,17 @@ is_worth_it(const struct slab *s)
 	       !(s->cut.purged & LOOKED);
 }
 
-size_t
-tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, uint64_t until_ns)
+void
+tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, struct purge *p)
 {
-	struct purge p;
-
-	p.n = 0;
-	p.bytes = 0;
 	/* A page as large as a slab has a live block. */
 	if (os_page_size() >= PAGE_BYTES)
-		return 0;
+		return;
 	for (struct slab *s = list->head; s; s = s->cut.next) {
 		if (!is_worth_it(s) || !idle_for(now_ms, s->since_ms, quiet_ms))
 			continue;
-		if (os_now_ns() >= until_ns)
+		if (purge_is_over(p))
 			break;
-		purge_slab(s, &p);
+		purge_slab(s, p);
 	}
-	return purge_end(&p);
 }

@@ -11,7 +11,7 @@
 #ifndef HAK_BACKENDS_HAKMEM_TINY_PAGES_H
 #define HAK_BACKENDS_HAKMEM_TINY_PAGES_H
 
-#include "backends/hakmem/slab.h"
+#include "backends/hakmem/purge.h"
 
 /* How many blocks reach into purged pages, all of them free. */
 uint32_t tiny_purged(const struct slab *s);
@@ -22,9 +22,8 @@ void tiny_changed(struct slab *s, uint32_t index);
  * there is one; the page is none any more, and what is left of it is in the list. Returns their
  * number. */
 uint32_t tiny_unpurge(struct slab *s, uint32_t most, char **fresh);
-/* Gives back pages of the list's slabs with few live blocks in which nothing has been freed for
- * quiet_ms, as long as os_now_ns() is below until_ns; returns bytes. Aborts where a free list was
- * written to. */
-size_t tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, uint64_t until_ns);
+/* Adds pages of the list's slabs with few live blocks in which nothing has been freed for quiet_ms
+ * to what is given back. Aborts where a free list was written to. */
+void tiny_age(struct slab_list *list, uint32_t now_ms, uint32_t quiet_ms, struct purge *p);
 
 #endif

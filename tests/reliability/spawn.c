@@ -204,7 +204,9 @@ await(pid_t child, unsigned limit_s, struct spawn_result *result)
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (waitpid(child, &result->status, WNOHANG) == 0) {
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (!result->timed_out && (double)(now.tv_sec - start.tv_sec) > limit_now_s) {
+		result->seconds = (double)(now.tv_sec - start.tv_sec) +
+				  (double)(now.tv_nsec - start.tv_nsec) / 1e9;
+		if (!result->timed_out && result->seconds > limit_now_s) {
 			result->timed_out = true;
 			kill(-child, SIGKILL);
 			kill(child, SIGKILL);

@@ -30,6 +30,7 @@ struct spawn {
 struct spawn_result {
 	int status; /* as waitpid gives it */
 	bool timed_out;
+	double seconds; /* that it took */
 	char out[4096]; /* the beginning of what it wrote */
 	char err[4096];
 };

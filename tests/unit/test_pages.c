@@ -427,8 +427,6 @@ age_all(void *unused)
 	return NULL;
 }
 
-/* A thread that has let go of the lock for the call gets it back before a fork has it, since it may
- * hold locks that the fork waits for. */
 /* The last range is alone where the others are given back together; a locked page is not taken. */
 START_TEST(test_purge_all)
 {
@@ -452,6 +450,8 @@ START_TEST(test_purge_all)
 }
 END_TEST
 
+/* A thread that has let go of the lock for the call gets it back before a fork has it, since it may
+ * hold locks that the fork waits for. */
 START_TEST(test_fork_waits)
 {
 	pthread_t thread;
