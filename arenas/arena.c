@@ -240,13 +240,9 @@ batch_join(struct batch *b, unsigned cls)
 		*(void **)b->blocks[i] = m.head;
 		m.head = b->blocks[i];
 	}
-	for (uint32_t i = 0; i < b->nchains; i++) {
-		void *tail = b->chains[i].head;
-		for (uint32_t n = 1; n < b->chains[i].count; n++)
-			tail = *(void **)tail;
-		*(void **)tail = m.head;
-		m.head = b->chains[i].head;
-	}
+	for (uint32_t i = 0; i < b->nchains; i++)
+		m.head = magazine_join(
+			(struct magazine){b->chains[i].head, b->chains[i].count}, m.head);
 	return m;
 }
 

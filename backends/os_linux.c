@@ -182,6 +182,9 @@ os_purge(void *p, size_t size)
  * which older headers don't have. */
 #define OWN_PROCESS (-10000)
 
+/* Fewer ranges are not worth a call that a filter may not know: some end the process for it. */
+#define TOGETHER_LEAST 4
+
 /* True once the kernel, or a filter, has refused the call for several ranges: for its number, or
  * for the own process. Relaxed. */
 static _Atomic bool one_by_one;
@@ -193,7 +196,7 @@ advise_together(const struct iovec *ranges, unsigned n, int advice)
 	int saved = errno;
 	unsigned done = 0;
 
-	if (n < 2 || RELAXED(one_by_one) || injected_failure())
+	if (n < TOGETHER_LEAST || RELAXED(one_by_one) || injected_failure())
 		return 0;
 	long bytes = syscall(SYS_process_madvise, OWN_PROCESS, ranges, n, advice, 0);
 	if (bytes < 0 && (errno == EBADF || errno == ENOSYS || errno == EPERM))

@@ -31,7 +31,9 @@
 /* With less, as a cache among a hundred has, first magazines come without the rest of their page.
  */
 #define BUDGET_PAGES ((int64_t)256 << 10)
-/* A cache looks at this interval for bins that have not been used for as long. */
+/* When its thread has run for so long, or HAKMEM_COLD has passed, a cache looks for bins that have
+ * not been used since. By the clock alone a thread among many on a CPU would lose what it uses
+ * whenever it runs. */
 #define CACHE_AGE_MS 100
 /* So many caches of other threads are looked at in one go, each so often at most while its owner
  * makes no call. */
@@ -99,17 +101,41 @@ leave(struct cache *c, bool armed)
 
 /* --- ageing --------------------------------------------------------------------------------- */
 
-/* Looks at the clock. This may be a signal handler's call that interrupted a fast path, and then no
- * bin may be flushed: a handler runs with its signal blocked, so the mask tells, as long as it is
- * empty or what it was when the cache was born. */
+/* The next look begins to count. */
+static void
+note_aged(struct cache *c, uint32_t now_ms)
+{
+	c->aged_ms = now_ms;
+	c->aged_ns = os_thread_ns();
+	c->look_ms = now_ms + CACHE_AGE_MS;
+}
+
+/* This may be a signal handler's call that interrupted a fast path, and then no bin may be flushed:
+ * a handler runs with its signal blocked, so the mask tells, as long as it is empty or what it was
+ * when the cache was born. */
+static HAK_NOINLINE void
+look(struct cache *c, uint32_t now_ms)
+{
+	uint32_t past_ms = now_ms - c->aged_ms, cold_ms = (uint32_t)CONFIG(cold);
+	uint64_t ran_ms = (os_thread_ns() - c->aged_ns) / 1000000;
+	uint64_t mask = os_signal_mask();
+
+	if (ran_ms < CACHE_AGE_MS && past_ms < cold_ms) {
+		uint32_t left_ms = CACHE_AGE_MS - (uint32_t)ran_ms;
+		c->look_ms = now_ms + (left_ms < cold_ms - past_ms ? left_ms : cold_ms - past_ms);
+	} else if (mask == 0 || mask == c->signal_mask) {
+		uint32_t least_ms = past_ms < cold_ms ? past_ms : cold_ms;
+		age_cache(c, now_ms, least_ms > CACHE_AGE_MS ? least_ms : CACHE_AGE_MS);
+		note_aged(c, now_ms);
+	}
+}
+
+/* Looks at the clock. */
 static void
 tick(struct cache *c, uint32_t now_ms)
 {
-	if (now_ms - c->aged_ms >= CACHE_AGE_MS) {
-		uint64_t mask = os_signal_mask();
-		if (mask == 0 || mask == c->signal_mask)
-			age_cache(c, now_ms, CACHE_AGE_MS);
-	}
+	if ((int32_t)(now_ms - c->look_ms) >= 0)
+		look(c, now_ms);
 	RELAXED_SET(c->slow_ms, now_ms);
 	arena_tick(now_ms);
 }
@@ -163,7 +189,7 @@ cache_create(void)
 	if (c) {
 		RELAXED_SET(c->budget, budget_share());
 		c->owner = &hak_tls;
-		c->aged_ms = os_now_ms();
+		note_aged(c, os_now_ms());
 		c->signal_mask = os_signal_mask();
 		c->thread = os_thread_id();
 		c->prev = NULL;

@@ -67,7 +67,10 @@ struct cache {
 	/* The owner's; read by others. */
 	_Atomic size_t slow_allocs, slow_frees;
 	_Atomic int64_t budget; /* bytes by which magazines may still grow */
-	uint32_t aged_ms;
+	/* When the owner last looked for idle bins, by the clock and by its CPU time, and when it will
+	 * look again. */
+	uint32_t aged_ms, look_ms;
+	uint64_t aged_ns;
 	uint64_t signal_mask; /* at birth */
 	uint32_t thread;      /* the owner's number */
 	/* When the owner was last on a slow path; read by others. */

@@ -129,7 +129,6 @@ bin_is_empty(const struct cache *c, unsigned cls)
 static inline void
 age_cache(struct cache *c, uint32_t now_ms, uint32_t least_ms)
 {
-	c->aged_ms = now_ms;
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
 		if (!idle_for(now_ms, c->spares[cls].used_ms, least_ms) || bin_is_empty(c, cls))
 			continue;

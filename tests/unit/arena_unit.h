@@ -13,6 +13,8 @@
 #include "base/lock.h"
 #include "tests/unit/unit.h"
 
+#include <sched.h>
+
 #define ARENAS 8
 
 /* `limit` as arena_set_limit; 0 leaves what the settings say. */
@@ -23,6 +25,17 @@ start(size_t limit)
 	arena_init();
 	if (limit)
 		arena_set_limit((unsigned)limit);
+}
+
+/* From now on the calling thread runs on this CPU only. */
+static inline void
+pin_to(unsigned cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(set), &set), 0);
 }
 
 /* A site that selects the arena. */

@@ -177,16 +177,6 @@ report_of(unsigned index)
 	return r;
 }
 
-static void
-pin_to(unsigned cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	ck_assert_int_eq(sched_setaffinity(0, sizeof(set), &set), 0);
-}
-
 START_TEST(test_counts)
 {
 	struct arena_report r;

@@ -13,16 +13,6 @@
 /* What one CPU's holds at most. */
 #define TRANSFER_BYTES MIB
 
-static void
-pin_to(unsigned cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	ck_assert_int_eq(sched_setaffinity(0, sizeof(set), &set), 0);
-}
-
 /* The first two CPUs that have caches of their own; false where there is one. */
 static bool
 two_cpus(unsigned cpus[2])
