@@ -323,7 +323,7 @@ run_exit(long number)
 {
 	with_background();
 	if (number == 0) {
-		for (long i = 1; i <= 10; i++) {
+		for (long i = 1; i <= 12; i += 2) {
 			char what[32];
 			snprintf(what, sizeof(what), "exit:%ld", i);
 			run_program(what, 1);
@@ -331,7 +331,7 @@ run_exit(long number)
 		return;
 	}
 	/* A quarter of HAKMEM_COLD is the interval; the ends fall around the fourth. */
-	make_garbage((uint64_t)number, 256 * CASE_MIB, 64 << 10);
+	make_garbage((uint64_t)number, 128 * CASE_MIB, 64 << 10);
 	case_sleep_us(800 * 1000 + (unsigned)number * 20000);
 	exit(0);
 }

@@ -25,19 +25,27 @@ load_thread(void *argument)
 	return NULL;
 }
 
+/* Every tier, and few of the largest: their page faults would be most of the time. */
+static void
+load_all_sizes(uint64_t seed)
+{
+	case_load(seed, 3000, 1 << 20);
+	case_load(seed, 300, 16 << 20);
+}
+
 static void
 run_load(long number)
 {
 	pthread_t threads[THREADS];
 
-	case_load((uint64_t)number, 3000, 16 << 20);
+	load_all_sizes((uint64_t)number);
 	for (uintptr_t i = 0; i < THREADS; i++)
 		threads[i] = case_thread_start(load_thread, (void *)(100 * i));
 	load_thread((void *)1000);
 	for (unsigned i = 0; i < THREADS; i++)
 		case_thread_join(threads[i]);
 	malloc_trim(0);
-	case_load((uint64_t)number + 1, 3000, 16 << 20);
+	load_all_sizes((uint64_t)number + 1);
 }
 
 static void
