@@ -67,8 +67,8 @@ struct cache {
 	/* The owner's; read by others. */
 	_Atomic size_t slow_allocs, slow_frees;
 	_Atomic int64_t budget; /* bytes by which magazines may still grow */
-	/* When the owner last looked for idle bins, by the clock and by its CPU time, and when it will
-	 * look again. */
+	/* When the owner last looked for idle bins, by the clock and by its CPU time, and when it
+	 * will look again. */
 	uint32_t aged_ms, look_ms;
 	uint64_t aged_ns;
 	uint64_t signal_mask; /* at birth */
