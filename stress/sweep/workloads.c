@@ -3,7 +3,7 @@
  *
  * Patterns, sizes and live sets of the full parameters are close to those that the programs are
  * usually published with; how often they are gone through is bounded, so that a run takes about
- * half a second under most allocators and all workloads under all allocators some forty minutes.
+ * half a second under most allocators and all workloads under all allocators an hour or so.
  * The quick ones are smaller still, the proof's as small as the programs take. The work of a cell
  * does not grow with its threads: where a program has its count for each thread, N/T shares it out.
  *
