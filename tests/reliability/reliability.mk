@@ -29,7 +29,6 @@ RELIABILITY_CASE = tests/reliability/case.c tests/reliability/case.h
 if !SANITIZED
 check_PROGRAMS += $(RELIABILITY_CASES) test_reliability
 check_LTLIBRARIES += tests/reliability/plugin.la
-TESTS += test_reliability
 endif
 EXTRA_DIST += tests/apps
 
