@@ -13,8 +13,10 @@
 #include "base/inject.h"
 
 /* jemalloc reads this symbol at its start. Its thread caches would come on top of the front-end's;
- * one arena is the least, for nobody uses it. */
-HAK_EXPORT const char *malloc_conf = "tcache:false,narenas:1,retain:true";
+ * one arena is the least, for nobody uses it. With `retain` it takes for granted that an arena
+ * never loses a part of what its hooks once got, and then joins extents of two arenas without the
+ * lock of one; extents are kept all the same, where extent_dalloc says so. */
+HAK_EXPORT const char *malloc_conf = "tcache:false,narenas:1,retain:false";
 
 /* A name of mallctl's as numbers. */
 struct mib {
@@ -36,22 +38,13 @@ static _Atomic size_t purges, purged;
 
 /* --- extent hooks ---------------------------------------------------------------------------- */
 
-/* True where jemalloc asks for more than it needs, to cut it up later: each time more, of one of
- * its size classes. When that is refused it asks for what it needs: less than a chunk for slabs, a
- * page more than a size class for large blocks, and its own structures are aligned to more. */
-static bool
-is_advance(size_t size, size_t alignment)
-{
-	return size >= CHUNK_BYTES && alignment <= control.page && nallocx(size, 0) == size;
-}
-
 static void *
 extent_alloc(extent_hooks_t *hooks, void *where, size_t size, size_t alignment, bool *zero,
 	bool *commit, unsigned arena)
 {
 	(void)hooks;
 	(void)arena;
-	if (where || (pagemap_is_limited() && is_advance(size, alignment)))
+	if (where)
 		return NULL;
 	size_t align_pages = alignment > PAGE_BYTES ? alignment / PAGE_BYTES : 1;
 	struct slab *s = pages_alloc(size / PAGE_BYTES, align_pages, false);

@@ -117,8 +117,6 @@ run_hard_threads(long number)
 	void *p;
 
 	(void)number;
-	if (case_library_has("jemalloc"))
-		case_skip("libjemalloc 5.3 may crash when threads meet refused memory");
 	run_again("HAKMEM_LIMIT_HARD", "64");
 	for (uintptr_t i = 0; i < THREADS; i++)
 		threads[i] = case_thread_start(greedy_thread, (void *)(i + 1));
