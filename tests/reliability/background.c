@@ -257,7 +257,7 @@ child_load(unsigned round)
 
 	stop = 1;
 	start_background();
-	case_load(round, 2000, CASE_MIB);
+	case_load(round, 500, CASE_MIB);
 	thread = case_thread_start(busy_thread, NULL);
 	case_thread_join(thread);
 	_exit(0);
@@ -273,7 +273,7 @@ run_fork(long number)
 	start_background();
 	for (uintptr_t i = 0; i < 2; i++)
 		threads[i] = case_thread_start(busy_thread, (void *)(i + 1));
-	for (unsigned round = 0; round < 40; round++) {
+	for (unsigned round = 0; round < 24; round++) {
 		pid_t child = fork();
 		if (child == 0)
 			child_load(round);
@@ -323,7 +323,7 @@ run_exit(long number)
 {
 	with_background();
 	if (number == 0) {
-		for (long i = 1; i <= 12; i += 2) {
+		for (long i = 1; i <= 12; i += 4) {
 			char what[32];
 			snprintf(what, sizeof(what), "exit:%ld", i);
 			run_program(what, 1);

@@ -63,13 +63,15 @@ free_all(struct node **list)
 
 /* Half of the limit must be usable from the start, and a quarter after blocks of another size have
  * filled the memory and gone: free memory of one size must serve the others. jemalloc adds a page
- * to each block of whole pages, so that of two 4 MiB blocks an 8 MiB region holds one. */
+ * to each block of whole pages, so that of two 4 MiB blocks an 8 MiB region holds one. Much memory
+ * takes long, and is filled once with each size. */
 static void
 exhaust_each_size(size_t limit)
 {
 	struct node *list = NULL;
+	unsigned passes = limit > 128 * CASE_MIB ? 1 : 2;
 
-	for (unsigned i = 0; i < 2 * NSIZES; i++) {
+	for (unsigned i = 0; i < passes * NSIZES; i++) {
 		size_t size = sizes[i % NSIZES];
 		size_t share = i == 0 ? limit / 2 : limit / 4;
 		share = case_library_has("jemalloc") ? share * 3 / 4 : share;

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HARD_MIB = 64, SOFT_MIB = 48, THREADS = 4, ROUNDS = 3, BUFFERS = 400 };
+enum { HARD_MIB = 64, SOFT_MIB = 48, THREADS = 4, ROUNDS = 2, BUFFERS = 200 };
 
 static char **arguments;
 
@@ -102,7 +102,7 @@ greedy_thread(void *argument)
 {
 	uint64_t state = (uintptr_t)argument;
 
-	for (unsigned round = 0; round < 20; round++) {
+	for (unsigned round = 0; round < 10; round++) {
 		struct node *list = NULL;
 		exhaust(&list, case_random_size(&state, 64, CASE_MIB));
 		release(list);
