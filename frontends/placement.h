@@ -32,11 +32,14 @@ placement_isolates(void)
 	return HAK_UNLIKELY(RELAXED(hak_placement.isolates));
 }
 
-/* The bucket of the site: multiplicative hashing, by the highest bits. */
+/* The bucket of the site: multiplicative hashing, by the highest bits, twice. Once would put sites
+ * at equal distances into one bucket where that distance times the factor is little. */
 HAK_INLINE unsigned
 placement_bucket(uintptr_t site)
 {
-	return (unsigned)(((site ^ hak_placement.salt) * hak_placement.factor) >> 60);
+	uint64_t mixed = (site ^ hak_placement.salt) * hak_placement.factor;
+
+	return (unsigned)((mixed ^ mixed >> 32) * hak_placement.factor >> 60);
 }
 
 /* The group of addresses for the site's blocks: 0 where blocks are not placed. */
