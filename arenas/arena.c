@@ -46,7 +46,12 @@ arena_create(unsigned index)
 	a->index = index;
 	a->bit = (uint64_t)1 << index % MAX_ARENAS;
 	a->nonempty = hak_arenas.nonempty[index / MAX_ARENAS];
-	backend_arena_init(&a->backend, (uint16_t)index, index / MAX_ARENAS, hak_arenas.group_bins);
+	unsigned group = index / MAX_ARENAS;
+	a->seals = hak_arenas.seals && group > 0;
+	backend_arena_init(
+		&a->backend, (uint16_t)index, a->seals ? group : 0, hak_arenas.group_bins);
+	if (group > 0 && !a->seals)
+		backend_arena_apart(&a->backend);
 	/* Release pairs with the acquire in arena_at. */
 	atomic_store_explicit(&hak_arenas.all[index], a, memory_order_release);
 	return a;
@@ -92,6 +97,13 @@ arena_isolate(unsigned bins)
 {
 	hak_arenas.group_bins = bins;
 	hak_arenas.groups_above = BACKEND_GROUPS;
+	hak_arenas.seals = true;
+}
+
+void
+arena_split(void)
+{
+	hak_arenas.groups_above = 1;
 }
 
 unsigned
@@ -246,7 +258,7 @@ batch_join(struct batch *b, unsigned cls)
 	return m;
 }
 
-/* The same of a group above 0, whose blocks come in no chains: a sealed list. */
+/* The same of an isolated group, whose blocks come in no chains: a sealed list. */
 static struct magazine
 batch_seal(struct batch *b, unsigned cls)
 {
@@ -285,7 +297,7 @@ struct demand {
 	uint32_t now_ms;
 };
 
-/* take_blocks of a group above 0: a waiting magazine, else blocks of the slabs. */
+/* take_blocks of an isolated group: a waiting magazine, else blocks of the slabs. */
 static bool
 take_sealed(
 	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
@@ -306,7 +318,7 @@ static bool
 take_blocks(
 	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
 {
-	if (HAK_UNLIKELY(a->index >= MAX_ARENAS))
+	if (HAK_UNLIKELY(a->seals))
 		return take_sealed(a, d, birth, m, b);
 
 	struct depot *depot = &a->depots[d->cls];
@@ -404,7 +416,7 @@ arena_refill_in(unsigned group, unsigned cls, uintptr_t site, uint32_t want, uin
 	}
 	PROBE3(hakmem, refill, cls, site, m.head ? m.count : b.count);
 	HAK_INJECT(INJECT_REFILL);
-	if (HAK_UNLIKELY(group != 0 && !m.head))
+	if (HAK_UNLIKELY(a->seals && !m.head))
 		return batch_seal(&b, cls);
 	return m.head ? m : batch_join(&b, cls);
 }
@@ -604,6 +616,25 @@ arena_totals(void)
 		lock_release(&a->lock);
 	}
 	return t;
+}
+
+struct backend_class
+arena_class(unsigned group, unsigned cls)
+{
+	struct backend_class sum = {0};
+
+	for (unsigned i = 0; i < MAX_ARENAS; i++) {
+		struct arena *a = arena_at(group * MAX_ARENAS + i);
+		if (!a)
+			continue;
+		lock_acquire_wait(&a->lock);
+		struct backend_class c = backend_arena_class(&a->backend, cls);
+		lock_release(&a->lock);
+		c.slabs += sum.slabs;
+		c.blocks += sum.blocks;
+		sum = c;
+	}
+	return sum;
 }
 
 bool

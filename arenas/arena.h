@@ -63,6 +63,9 @@ void arena_init(void);
  * free blocks are sealed (seal.h), and so many bin ids of the front-end's (backend_arena_init).
  * Under the startup lock. */
 void arena_isolate(unsigned bins);
+/* From now on there is a group 1, whose blocks come from slabs of their own and pass all bins, and
+ * are otherwise as group 0's. Under the startup lock. */
+void arena_split(void);
 /* One past the highest index that an arena may have. */
 unsigned arena_end(void);
 /* A magazine of class cls, of about `want` and at most `most` blocks, from the group's arena for
@@ -87,8 +90,8 @@ void arena_flush(void *list);
 /* Frees what was put aside. */
 void arena_flush_deferred(void);
 /* One block of any class: a waiting magazine's, else the slabs'; NULL when memory is exhausted.
- * *zeroed says whether zeroes are wanted, and then whether the block reads as zero. In groups above
- * 0 for L2.5 only, whose blocks are not sealed. */
+ * *zeroed says whether zeroes are wanted, and then whether the block reads as zero. In isolated
+ * groups for L2.5 only, whose blocks are not sealed. */
 void *arena_take_in(unsigned group, unsigned cls, uintptr_t site, bool *zeroed);
 
 HAK_INLINE void *
@@ -119,6 +122,8 @@ void arena_reclaim(void);
 void arena_set_limit(unsigned limit);
 unsigned arena_limit(void);
 struct arena_totals arena_totals(void);
+/* The slabs of the class in all arenas of the group. */
+struct backend_class arena_class(unsigned group, unsigned cls);
 /* One arena's, and its bytes by tier added to *tiers; false where there is none with that index. */
 bool arena_report(unsigned index, struct arena_report *out, struct backend_tiers *tiers);
 /* What slow paths have done so far: events and sizes are set, nothing else. False while a fork

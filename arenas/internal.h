@@ -10,6 +10,7 @@ struct arena {
 	struct lock lock;
 	/* Fixed at birth. */
 	unsigned index;
+	bool seals;                 /* its free blocks are sealed */
 	uint64_t bit;               /* in hints: the group's i-th arena has bit i */
 	_Atomic uint64_t *nonempty; /* its group's hints, by class */
 	_Atomic size_t contended;   /* any thread, when it has met the lock held */
@@ -30,6 +31,7 @@ struct arenas {
 	_Atomic uint32_t contended_ms; /* when so many had been counted again */
 	unsigned groups_above;         /* group 0 that are in use; fixed at start */
 	unsigned group_bins;
+	bool seals; /* groups above 0 are isolated; fixed at start */
 	/* By group and class: bit i is the group's i-th arena, set when it has free blocks, in its
 	 * depot or its slabs. A hint. */
 	_Atomic uint64_t nonempty[ARENA_GROUPS][BIN_CLASSES];

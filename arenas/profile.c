@@ -20,11 +20,12 @@ struct live {
 	uint64_t size;
 	uint64_t born_bytes; /* allocated by the process until then */
 	uint32_t born_ms;
-	uint32_t site : 31;
-	uint32_t extra : 1; /* stands for nothing */
+	uint32_t site : 30;
+	uint32_t extra : 1;  /* stands for nothing */
+	uint32_t lasted : 1; /* is tallied */
 };
 
-_Static_assert(PROFILE_SITES <= (uint32_t)1 << 31, "a site's number fits beside the bit");
+_Static_assert(PROFILE_SITES <= (uint32_t)1 << 30, "a site's number fits beside the bits");
 
 /* Slots of the live table; it doubles when three quarters are taken. The first is one page. */
 #define LIVE_FIRST 128
@@ -60,6 +61,18 @@ static struct {
 	uint64_t allocated_bytes, live_bytes, peak_live_bytes;
 } profile;
 
+/* Of HAKMEM_PLACEMENT=lifetime. Synchronization: profile_lock, but for what is fixed at start. */
+static struct {
+	bool on, acts;       /* fixed */
+	uint64_t since, due; /* samples since sites were last judged; judged at so many */
+	uint64_t threshold;  /* bytes */
+} learner;
+
+/* Samples between two looks at all sites and slots of the live table: at least so many, and this
+ * part of those. */
+#define LOOK_LEAST 64
+#define LOOK_PART 4
+
 /* Relaxed: counts, and addresses that stand for themselves; who puts an address here still owns
  * the block, so that an allocation at that address, in whichever thread, comes later and finds it.
  */
@@ -70,7 +83,12 @@ static _Atomic bool any_pending;
 void
 profile_init(void)
 {
-	RELAXED_SET(hak_profile_mean, CONFIG(profile));
+	size_t placement = CONFIG(placement);
+	bool learns = placement == PLACEMENT_LIFETIME || placement == PLACEMENT_LIFETIME_DRY;
+
+	if (learns)
+		profile_learn(placement == PLACEMENT_LIFETIME);
+	RELAXED_SET(hak_profile_mean, learns ? LIFETIME_SAMPLE : CONFIG(profile));
 }
 
 /* --- chance ---------------------------------------------------------------------------------- */
@@ -326,6 +344,34 @@ worth(uint64_t size, bool extra)
 	return extra ? (struct estimate){0} : estimate_of(size, RELAXED(hak_profile_mean));
 }
 
+/* Tallies the live samples that have lasted since the last look, and decides anew which sites are
+ * lasting; lock. So rarely that it costs each sample a look at a few others. */
+static void
+judge_all(void)
+{
+	uint64_t due = (profile.live_slots + profile.nsites) / LOOK_PART;
+
+	learner.since = 0;
+	learner.due = due > LOOK_LEAST ? due : LOOK_LEAST;
+	learner.threshold = lifetime_threshold(profile.live_bytes);
+	for (size_t i = 0; i < profile.live_slots; i++) {
+		struct live *l = &profile.live[i];
+		if (!l->address || l->lasted ||
+			profile.allocated_bytes - l->born_bytes <= learner.threshold)
+			continue;
+		l->lasted = true;
+		lifetime_note(&site_at(l->site)->tally, true);
+	}
+	for (uint32_t i = 0; i < profile.nsites; i++) {
+		struct profile_site *s = site_at(i);
+		bool changed = lifetime_judge(&s->tally);
+		/* Those that last each time: another's entry may have been in the way. */
+		if ((changed || s->tally.lasting) && learner.acts && s->frames[1] <= MID_MAX)
+			lifetime_publish(
+				s->frames[0], sizeclass_of(s->frames[1]), s->tally.lasting);
+	}
+}
+
 /* A sample has ended; lock. */
 static void
 forget(uintptr_t address)
@@ -344,6 +390,8 @@ forget(uintptr_t address)
 	uint64_t meanwhile = profile.allocated_bytes - l->born_bytes;
 	s->lifetime_bytes[bucket_of(meanwhile, PROFILE_BYTES_BUCKETS)]++;
 	s->lifetime_ms[bucket_of(os_now_ms() - l->born_ms, PROFILE_MS_BUCKETS)]++;
+	if (HAK_UNLIKELY(learner.on) && !l->lasted)
+		lifetime_note(&s->tally, meanwhile > learner.threshold);
 	live_remove(l);
 	PROBE1(otel_memory, free, address);
 }
@@ -381,8 +429,10 @@ remember(uintptr_t address, size_t size, const uintptr_t *frames, unsigned nfram
 		profile.peak_live_bytes = profile.live_bytes;
 	profile.live_count++;
 	*live_slot(address) =
-		(struct live){address, size, profile.allocated_bytes, os_now_ms(), site, extra};
+		(struct live){address, size, profile.allocated_bytes, os_now_ms(), site, extra, 0};
 	PROBE3(otel_memory, alloc, address, size, e.bytes);
+	if (HAK_UNLIKELY(learner.on) && ++learner.since >= learner.due)
+		judge_all();
 	return true;
 }
 
@@ -431,9 +481,13 @@ enter(void)
 static bool
 note(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes, bool extra)
 {
-	bool ok = false;
+	bool placed = size <= MID_MAX, ok = false;
+	const uintptr_t site_and_size[] = {placed ? site : 0, placed ? size : MID_MAX + 1};
 
-	if (nframes == 0) {
+	if (HAK_UNLIKELY(learner.on)) {
+		frames = site_and_size;
+		nframes = 2;
+	} else if (nframes == 0) {
 		frames = &site;
 		nframes = 1;
 	}
@@ -468,6 +522,38 @@ profile_free(void *p)
 	} else {
 		put_aside((uintptr_t)p);
 	}
+}
+
+/* --- lifetimes -------------------------------------------------------------------------------- */
+
+void
+profile_learn(bool acts)
+{
+	learner.on = true;
+	learner.acts = acts;
+	learner.due = LOOK_LEAST;
+	learner.threshold = lifetime_threshold(0);
+}
+
+bool
+profile_lifetime(struct profile_lifetime *out)
+{
+	if (!learner.on || !enter())
+		return false;
+	memset(out, 0, sizeof(*out));
+	out->threshold = learner.threshold;
+	for (uint32_t i = 0; i < profile.nsites; i++) {
+		const struct profile_site *s = site_at(i);
+		if (s->frames[1] > MID_MAX)
+			continue;
+		out->sites++;
+		if (!s->tally.lasting)
+			continue;
+		out->lasting++;
+		out->live_bytes[sizeclass_of(s->frames[1])] += s->live_bytes;
+	}
+	lock_release(&profile_lock);
+	return true;
 }
 
 /* --- a copy ---------------------------------------------------------------------------------- */
@@ -602,6 +688,7 @@ profile_restart(uint64_t mean)
 	if (profile.live)
 		os_unmap(profile.live, profile.live_slots * sizeof(struct live));
 	memset(&profile, 0, sizeof(profile));
+	memset(&learner, 0, sizeof(learner));
 	profile_lock = (struct lock)LOCK_INITIALIZER(RANK_PROFILE);
 	RELAXED_SET(dropped, 0);
 	RELAXED_SET(hak_profile_mean, mean);

@@ -17,6 +17,7 @@
 #define HAK_ARENAS_PROFILE_H
 
 #include "arenas/estimate.h"
+#include "arenas/lifetime.h"
 #include "backends/backend.h"
 
 #define PROFILE_FRAMES 8
@@ -47,12 +48,13 @@ struct profile_site {
 	/* Freed samples by floor(log2) of the bytes allocated and the time passed meanwhile. */
 	uint64_t lifetime_bytes[PROFILE_BYTES_BUCKETS];
 	uint64_t lifetime_ms[PROFILE_MS_BUCKETS];
+	struct lifetime_tally tally; /* while lifetimes are tallied (profile_learn) */
 };
 
 /* The mean distance of samples in bytes; 0: profiling is off. Set under the startup lock. */
 extern _Atomic uint64_t hak_profile_mean HAK_HIDDEN;
 
-/* Reads HAKMEM_PROFILE; under the startup lock. */
+/* Reads HAKMEM_PROFILE, and HAKMEM_PLACEMENT for profile_learn; under the startup lock. */
 void profile_init(void);
 
 HAK_INLINE bool
@@ -69,7 +71,8 @@ uint64_t profile_seed(void);
 /* A sampled block was handed out: `size` bytes granted, nframes return addresses, innermost first;
  * where there are none, `site` is the one. False where there is no room for the record: nothing is
  * remembered then. The caller is between frontend_enter and frontend_leave and holds no lock above
- * RANK_PROFILE. Thread-safe; preserves errno. */
+ * RANK_PROFILE. Thread-safe; preserves errno. While lifetimes are tallied, `site` and the size are
+ * the site, and frames count for nothing; above MID_MAX all are one site. */
 bool profile_alloc(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes);
 /* The same for one that was not drawn: its size, thread and lifetime are noted, and it stands for
  * nothing in the estimates. */
@@ -86,6 +89,19 @@ profile_note_free(void *p)
 	if (HAK_UNLIKELY(profile_is_on()) && backend_is_sampled(p))
 		profile_free(p);
 }
+
+/* What HAKMEM_PLACEMENT=lifetime has found. */
+struct profile_lifetime {
+	uint64_t threshold;               /* bytes */
+	uint32_t sites, lasting;          /* up to MID_MAX; numbers */
+	uint64_t live_bytes[BIN_CLASSES]; /* of lasting sites by class, estimates */
+};
+
+/* Tallies sites' lifetimes from now on (lifetime.h); publishes those that last where `acts`. Under
+ * the startup lock. */
+void profile_learn(bool acts);
+/* False where no lifetimes are tallied, or while a fork holds the lock. The caller as above. */
+bool profile_lifetime(struct profile_lifetime *out);
 
 /* A copy of it all, taken under the lock and looked at without. */
 struct profile_snapshot {

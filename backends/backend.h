@@ -121,6 +121,13 @@ backend_tiers_cache(struct backend_tiers *tiers, unsigned cls, uint64_t blocks)
 	tiers->of[tier].cached += bytes;
 }
 
+/* An arena's slabs of one class; numbers. */
+struct backend_class {
+	size_t slabs;
+	size_t slab_pages, slab_blocks; /* of each slab: pages of PAGE_BYTES, and blocks */
+	size_t blocks;                  /* that are out of them */
+};
+
 struct backend_arena;
 
 /* Prepares the back-end; before any other operation. */
@@ -130,6 +137,9 @@ void backend_init(void);
  * free (seal.h): those of Tiny that come from it are, those of L2 are to be. The bin ids of its
  * classes are then those from group * bins on, or 0 where `bins` is. */
 void backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group, unsigned bins);
+/* The arena's blocks are to pass all bins: the bin ids of its pages are 0. After the above, before
+ * anything else; for arenas of group 0, in back-ends with BACKEND_GROUPS. */
+void backend_arena_apart(struct backend_arena *a);
 /* Blocks of a class below BIN_CLASSES: at least one and up to `most`, about `want`, into the zeroed
  * *b; returns their number. */
 uint32_t backend_refill(
@@ -182,6 +192,9 @@ struct backend_totals backend_totals(void);
 bool backend_bigcache(unsigned class, struct backend_bigcache *out);
 /* Its `purged` alone, by one load. */
 size_t backend_purged(void);
+/* What there is of the class, samples not counted; zeroes where the back-end has no slabs. Arena
+ * lock. */
+struct backend_class backend_arena_class(const struct backend_arena *a, unsigned cls);
 /* Bytes of the arena's blocks that its slabs have handed out; arena lock. */
 size_t backend_arena_live(const struct backend_arena *a);
 /* Adds what the arena's slabs hold, tier by tier, to *out; nothing to TIER_BIG. As far as the

@@ -62,6 +62,8 @@ struct slab {
 	bool sampled : 1;
 	/* Whose pages these are, and stay (pages.h); written under the pages lock. */
 	uint8_t group : 5;
+	/* Tiny, L2, L2.5: of a list that is apart (slab.h); its pages have bin 0. */
+	bool apart : 1;
 	uint16_t arena;    /* its owner's index */
 	uint16_t state;    /* arena lock: enum slab_state; Big: its owner's, enum backend_fate */
 	uint32_t npages;   /* pages lock for free extents and Big blocks */

@@ -14,7 +14,12 @@
 enum config_selector { SELECTOR_SITE, SELECTOR_THREAD, SELECTOR_CPU, SELECTOR_SINGLE };
 enum config_site { SITE_RETURN, SITE_CALLER };
 enum config_stats { STATS_NONE, STATS_TEXT, STATS_JSON };
-enum config_placement { PLACEMENT_NONE, PLACEMENT_ISOLATE };
+enum config_placement {
+	PLACEMENT_NONE,
+	PLACEMENT_ISOLATE,
+	PLACEMENT_LIFETIME,
+	PLACEMENT_LIFETIME_DRY
+};
 enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 
 /* field, default, least, most, unit, what it does. A unit with a | in it is the list of the values'
@@ -62,10 +67,14 @@ enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 	X(magazine, 32768, 512, 1048576, "bytes",                                                  \
 		"What a full magazine, the unit in which caches and arenas hand blocks to each "   \
 		"other, holds at most.")                                                           \
-	X(placement, PLACEMENT_NONE, PLACEMENT_NONE, PLACEMENT_ISOLATE, "none|isolate",            \
+	X(placement, PLACEMENT_NONE, PLACEMENT_NONE, PLACEMENT_LIFETIME_DRY,                       \
+		"none|isolate|lifetime|lifetime-dry",                                              \
 		"isolate keeps the blocks of different call sites at different addresses for "     \
 		"good, in 16 buckets by a secret hash of the site, and tells blocks that are "     \
-		"freed twice or written to after they were freed. It takes no profile. "           \
+		"freed twice or written to after they were freed. lifetime keeps blocks up to 32 " \
+		"KiB of sites whose blocks are found to last apart from all others; "              \
+		"lifetime-dry finds them, and says in the statistics what that would save. They "  \
+		"take no profile. "                                                                \
 		"docs/placement.md describes it.")                                                 \
 	X(profile, 0, 0, 1ull << 40, "bytes",                                                      \
 		"The mean distance, in allocated bytes, between the blocks that are sampled for "  \

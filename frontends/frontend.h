@@ -28,8 +28,9 @@
  * | frontend_fork_parent   | no lock held    |                   |                                |
  * | frontend_fork_child    |                 |                   |                                |
  *
- * Beside them it defines FRONTEND_NAME, and FRONTEND_GROUP_BINS: how many bin ids each group of
- * placement.h has; 0 where such blocks pass its bins.
+ * Beside them it defines FRONTEND_NAME; FRONTEND_GROUP_BINS: how many bin ids each group of
+ * placement.h has, 0 where such blocks pass its bins; and FRONTEND_SPLITS: 1 where each allocation
+ * of a class that lifetime_splits says asks for the site, else 0.
  *
  * From a signal handler: a front-end must stay intact when a handler allocates while the
  * interrupted thread is on a slow path; it may serve the handler from the emergency memory or

@@ -9,6 +9,7 @@
 
 #define FRONTEND_NAME "lock"
 #define FRONTEND_GROUP_BINS 0
+#define FRONTEND_SPLITS 1
 
 void lock_frontend_free(void *p) HAK_HIDDEN;
 

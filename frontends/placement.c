@@ -11,6 +11,22 @@ _Static_assert(BACKEND_GROUPS == 0 || BACKEND_GROUPS == PLACEMENT_BUCKETS, "a bu
 
 struct placement hak_placement;
 
+static void
+learn_init(void)
+{
+	bool acts = CONFIG(placement) == PLACEMENT_LIFETIME;
+
+	if (acts && !FRONTEND_SPLITS) {
+		log_line("HAKMEM_PLACEMENT: lifetime is not available on the "
+			 "front-end " FRONTEND_NAME "; running as lifetime-dry");
+		CONFIG_SET(placement, PLACEMENT_LIFETIME_DRY);
+		acts = false;
+	}
+	if (acts)
+		arena_split();
+	RELAXED_SET(hak_placement.on, acts);
+}
+
 void
 placement_init(void)
 {
@@ -22,16 +38,21 @@ placement_init(void)
 		CONFIG_SET(placement, PLACEMENT_NONE);
 		return;
 	}
-	/* Samples lie in slabs of all sites. */
+	/* Samples lie in slabs of all sites; and lifetimes are sampled by sites of another kind. */
 	if (CONFIG(profile)) {
-		log_line("HAKMEM_PROFILE: not while HAKMEM_PLACEMENT isolates; taking no profile");
+		log_line("HAKMEM_PROFILE: not with HAKMEM_PLACEMENT; taking no profile");
 		CONFIG_SET(profile, 0);
+	}
+	if (placement_learns()) {
+		learn_init();
+		return;
 	}
 	seal_init();
 	hak_placement.salt = os_random();
 	hak_placement.factor = os_random() | 1;
 	arena_isolate(FRONTEND_GROUP_BINS);
 	RELAXED_SET(hak_placement.isolates, true);
+	RELAXED_SET(hak_placement.on, true);
 }
 
 static void
@@ -46,6 +67,8 @@ placement_take(unsigned cls, uintptr_t site, bool *zeroed)
 {
 	unsigned group = placement_group(site);
 
+	if (!placement_isolates())
+		return arena_take_in(lifetime_group(site, cls), cls, site, zeroed);
 	if (cls >= CLASS_LARGE)
 		return arena_take_in(group, cls, site, zeroed);
 	*zeroed = false;

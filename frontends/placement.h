@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * frontends/placement.h - HAKMEM_PLACEMENT=isolate: which bucket a call site's blocks come from,
- * and the ways of blocks that pass no cache.
+ * frontends/placement.h - HAKMEM_PLACEMENT, and its mode isolate: which bucket a call site's blocks
+ * come from, and the ways of blocks that pass no cache.
  *
  * A bucket is a group of addresses (backends/pages.h) that a secret hash of the call site chooses.
  * An address never changes its bucket, so that a pointer which is used after its block was freed
@@ -11,13 +11,16 @@
 #define HAK_FRONTENDS_PLACEMENT_H
 
 #include "arenas/arena.h"
+#include "arenas/lifetime.h"
 #include "backends/seal.h"
+#include "base/config.h"
 
 #define PLACEMENT_BUCKETS 16
 
 /* Fixed at start, under the startup lock. */
 struct placement {
 	_Atomic bool isolates; /* read before the start, too */
+	_Atomic bool on;       /* it does, or blocks that last are kept apart; likewise */
 	uint64_t salt, factor; /* the secret of the hash; the factor is odd */
 };
 
@@ -32,6 +35,12 @@ placement_isolates(void)
 	return HAK_UNLIKELY(RELAXED(hak_placement.isolates));
 }
 
+HAK_INLINE bool
+placement_is_on(void)
+{
+	return HAK_UNLIKELY(RELAXED(hak_placement.on));
+}
+
 /* The bucket of the site: multiplicative hashing, by the highest bits, twice. Once would put sites
  * at equal distances into one bucket where that distance times the factor is little. */
 HAK_INLINE unsigned
@@ -42,14 +51,22 @@ placement_bucket(uintptr_t site)
 	return (unsigned)((mixed ^ mixed >> 32) * hak_placement.factor >> 60);
 }
 
-/* The group of addresses for the site's blocks: 0 where blocks are not placed. */
+/* The group of addresses for the site's blocks: 0 where blocks are not isolated. */
 HAK_INLINE unsigned
 placement_group(uintptr_t site)
 {
 	return placement_isolates() ? 1 + placement_bucket(site) : 0;
 }
 
-/* arena_take from the site's bucket. */
+/* True where HAKMEM_PLACEMENT looks at lifetimes, acting or not. */
+HAK_INLINE bool
+placement_learns(void)
+{
+	return CONFIG(placement) == PLACEMENT_LIFETIME ||
+	       CONFIG(placement) == PLACEMENT_LIFETIME_DRY;
+}
+
+/* arena_take from the site's bucket, or from its group by lifetimes. */
 void *placement_take(unsigned cls, uintptr_t site, bool *zeroed);
 /* The block p is freed past the caches: aborts where it is free already, and seals it. Nothing
  * where p is no block of a bucket's Tiny or L2. */

@@ -19,6 +19,7 @@
 #include "base/writer.h"
 #include "frontends/frontend.h"
 #include "frontends/modules.h"
+#include "frontends/placement.h"
 #include "frontends/site.h"
 #include "hakmem/hakmem.h"
 
@@ -354,6 +355,13 @@ take_snapshot(struct dump *d)
 	return error == 0;
 }
 
+/* Samples of HAKMEM_PLACEMENT=lifetime are no profile. */
+static bool
+is_taken(void)
+{
+	return profile_is_on() && !placement_learns();
+}
+
 /* As hak_profile_dump; errno is preserved on success. */
 static bool
 dump(const char *path, const char *reason)
@@ -361,7 +369,7 @@ dump(const char *path, const char *reason)
 	int saved = errno;
 	bool ok, named;
 
-	if (!profile_is_on()) {
+	if (!is_taken()) {
 		errno = ENOTSUP;
 		return false;
 	}
@@ -438,7 +446,7 @@ profile_file_requested(void)
 void
 profile_file_at_exit(void)
 {
-	if (profile_is_on())
+	if (is_taken())
 		dump_by_itself("exit");
 }
 
@@ -474,7 +482,7 @@ profile_file_init(void)
 
 	begun.start_ns = os_now_ns();
 	begun.pid = getpid();
-	if (profile_is_on()) {
+	if (is_taken()) {
 		/* Whoever starts a program that has more rights than he does must not have it write
 		 * where he says. */
 		begun.own_files = getauxval(AT_SECURE) == 0;

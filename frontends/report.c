@@ -13,7 +13,9 @@
 
 #include "arenas/arena.h"
 #include "arenas/background.h"
+#include "arenas/lifetime.h"
 #include "arenas/pressure.h"
+#include "arenas/profile.h"
 #include "arenas/rules.h"
 #include "arenas/sites.h"
 #include "arenas/transfer.h"
@@ -602,6 +604,54 @@ write_learner(struct writer *w)
 	writer_end(w);
 }
 
+/* --- lifetimes ------------------------------------------------------------------------------- */
+
+/* How many of the class's slabs would do without: at most, since each kind of block is taken to
+ * fill its own slabs. */
+static size_t
+spare_slabs(const struct backend_class *c, size_t lasting)
+{
+	if (lasting == 0 || c->slabs == 0)
+		return 0;
+	lasting = lasting < c->blocks ? lasting : c->blocks;
+	size_t others = c->blocks - lasting, n = c->slab_blocks;
+	size_t enough = (lasting + n - 1) / n + (others + n - 1) / n;
+	return c->slabs > enough ? c->slabs - enough : 0;
+}
+
+static HAK_NOINLINE void
+write_lifetime(struct writer *w)
+{
+	struct profile_lifetime found;
+	size_t lasting_slabs = 0, lasting_pages = 0, spare = 0, spare_pages = 0;
+	bool dry = CONFIG(placement) == PLACEMENT_LIFETIME_DRY;
+	bool entered = frontend_enter();
+	bool there = profile_lifetime(&found);
+
+	for (unsigned cls = CLASS_TINY; there && cls < CLASS_LARGE; cls++) {
+		struct backend_class c = arena_class(dry ? 0 : LIFETIME_GROUP, cls);
+		size_t n = dry ? spare_slabs(&c, found.live_bytes[cls] / sizeclass_size(cls)) : 0;
+		spare += n;
+		spare_pages += n * c.slab_pages;
+		lasting_slabs += dry ? 0 : c.slabs;
+		lasting_pages += dry ? 0 : c.slabs * c.slab_pages;
+	}
+	if (entered)
+		frontend_leave();
+	writer_object(w, "lifetime");
+	writer_string(w, "state", !there ? "off" : dry ? "dry" : "on");
+	if (there) {
+		writer_number(w, "threshold_bytes", found.threshold);
+		writer_number(w, "sites", found.sites);
+		writer_number(w, "lasting_sites", found.lasting);
+		writer_number(w, "lasting_slabs", lasting_slabs);
+		writer_number(w, "lasting_pages", lasting_pages);
+		writer_number(w, "spare_slabs", spare);
+		writer_number(w, "spare_pages", spare_pages);
+	}
+	writer_end(w);
+}
+
 /* --- where it goes --------------------------------------------------------------------------- */
 
 /* Many programs close standard error before they end (the core utilities do): a second descriptor
@@ -675,6 +725,7 @@ report_write(bool json)
 	write_background(&w);
 	write_pressure(&w);
 	write_learner(&w);
+	write_lifetime(&w);
 	write_settings(&w);
 	writer_finish(&w);
 	errno = saved;

@@ -30,6 +30,7 @@
 
 #define FRONTEND_NAME "rseq"
 #define FRONTEND_GROUP_BINS 0
+#define FRONTEND_SPLITS 0
 
 #define RSEQ_CACHE_SHIFT 13
 #define RSEQ_COUNT_SHIFT 48

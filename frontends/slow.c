@@ -173,12 +173,12 @@ slow_unsample_big(void *p)
 
 /* --- large blocks and single ones ------------------------------------------------------------ */
 
-/* One block of the class, from its bucket where blocks are placed so. */
+/* One block of the class, from where it is to be placed. */
 static void *
 take_one(unsigned cls, uintptr_t site, bool *zeroed)
 {
-	return placement_isolates() ? placement_take(cls, site, zeroed)
-				    : arena_take(cls, site, zeroed);
+	return placement_is_on() ? placement_take(cls, site, zeroed)
+				 : arena_take(cls, site, zeroed);
 }
 
 /* What a rule says of the block's end, and the profile. */
@@ -261,12 +261,13 @@ slow_alloc_counting(unsigned cls, uintptr_t site)
 	return p ? p : slow_alloc_one(cls, site);
 }
 
-struct magazine
-slow_refill(unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead)
+/* slow_refill from the group's arenas. */
+HAK_INLINE struct magazine
+refill(unsigned group, unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead)
 {
-	*instead = NULL;
 	struct magazine m = {NULL, 0};
-	unsigned group = placement_group(site);
+
+	*instead = NULL;
 	if (HAK_UNLIKELY(rules_any()))
 		resolve_if_ruled(site);
 	else if (HAK_LIKELY(group == 0))
@@ -284,6 +285,18 @@ slow_refill(unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **inst
 	if (!m.head && (!tried || lock_was_refused()))
 		*instead = slow_alloc_emergency(cls);
 	return m;
+}
+
+struct magazine
+slow_refill(unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead)
+{
+	return refill(placement_group(site), cls, site, n, most, instead);
+}
+
+struct magazine
+slow_refill_lasting(unsigned cls, uintptr_t site, uint32_t n, void **instead)
+{
+	return refill(LIFETIME_GROUP, cls, site, n, n, instead);
 }
 
 void

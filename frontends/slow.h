@@ -51,6 +51,8 @@ void *slow_alloc_emergency(unsigned cls);
  * a block of the emergency memory, or NULL when memory is exhausted. */
 struct magazine slow_refill(
 	unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead);
+/* The same of n blocks from where those that last are kept apart (lifetime.h). */
+struct magazine slow_refill_lasting(unsigned cls, uintptr_t site, uint32_t n, void **instead);
 /* Frees a block past every cache; aborts with a line where p is none. */
 void slow_free(void *p);
 /* Puts a block that a signal handler frees, which interrupted a slow path, aside. */

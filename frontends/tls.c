@@ -2,6 +2,7 @@
  * frontends/tls.c - the slow paths of the per-thread freelists. */
 #include "arenas/arena.h"
 #include "arenas/background.h"
+#include "arenas/lifetime.h"
 #include "arenas/rules.h"
 #include "arenas/tune.h"
 #include "backends/emergency.h"
@@ -147,6 +148,43 @@ alloc_swapped(struct cache *c, unsigned cls)
 	return bin_pop(own);
 }
 
+/* The class is split by lifetimes: malloc's bin stays empty, so that each allocation comes here, or
+ * to alloc_split, and asks for its site. */
+static HAK_NOINLINE void *
+alloc_split_slow(struct cache *c, unsigned cls, uintptr_t site)
+{
+	struct bin *b = &c->counted->lasting[cls];
+	uint32_t *until = &c->counted->until[cls];
+	uint32_t n = magazine_refill(cls, 1);
+	void *p = NULL;
+
+	c->freed_bytes = 0;
+	if (!lifetime_lasts(site, cls)) {
+		p = alloc_from_bin(c, cls, site);
+	} else {
+		if (!b->head)
+			set_counted(b, slow_refill_lasting(cls, site, n, &p));
+		if (b->head)
+			p = bin_pop(b);
+	}
+	/* 0: there was no memory for the sample. */
+	*until -= p && *until;
+	return p;
+}
+
+/* The common case, short: a block of the site's kind is at hand, and is to be no sample. */
+static void *
+alloc_split(struct cache *c, unsigned cls, uintptr_t site)
+{
+	struct counted *k = c->counted;
+	struct bin *b = lifetime_lasts(site, cls) ? &k->lasting[cls] : &c->bins[cls];
+
+	if (!b->head || k->bins[cls].head || k->until[cls] <= 1)
+		return NULL;
+	k->until[cls]--;
+	return bin_pop(b);
+}
+
 static void *
 alloc_counted(struct cache *c, unsigned cls, uintptr_t site)
 {
@@ -161,6 +199,8 @@ alloc_counted(struct cache *c, unsigned cls, uintptr_t site)
 	p = slow_alloc_sampled(cls, site, sample_is_due(k, cls));
 	if (p)
 		return p;
+	if (lifetime_splits(cls))
+		return alloc_split_slow(c, cls, site);
 	struct magazine m = stock(c, cls, site, &p);
 	/* 0: there was no memory for the sample; these go uncounted. */
 	uint32_t *until = &k->until[cls];
@@ -237,7 +277,8 @@ alloc_counting(size_t size, size_t align, uintptr_t site, bool *zeroed)
 
 	if (!RELAXED(hak_tls.busy) && size <= MID_MAX && align <= TINY_STEP && !rules_any()) {
 		enter();
-		void *p = alloc_swapped(c, sizeclass_of(size ? size : 1));
+		unsigned cls = sizeclass_of(size ? size : 1);
+		void *p = lifetime_splits(cls) ? alloc_split(c, cls, site) : alloc_swapped(c, cls);
 		leave(c, true);
 		if (p) {
 			if (zeroed)
@@ -368,7 +409,8 @@ tls_free_long(void *p)
 	} else if (slow_bin_takes(cls, p)) {
 		free_cached(c, cls, p, now_ms);
 	} else {
-		c->freed_bytes += FREED_BYTES;
+		/* Blocks that last come here too, and single ones are no reason for the clock. */
+		c->freed_bytes += placement_learns() ? backend_usable(p) : FREED_BYTES;
 		slow_free(p);
 	}
 	tune_clock_stop(clock);

@@ -31,6 +31,7 @@
 #define FRONTEND_NAME "tls"
 /* More than the classes: a shift finds a group's bins. */
 #define FRONTEND_GROUP_BINS 128
+#define FRONTEND_SPLITS 1
 #define TLS_GROUPS 17
 
 /* After a thread has freed this much without a refill, its next malloc looks at the clock. */
@@ -51,6 +52,8 @@ struct counted {
 	 * already; 0 before the distance is drawn. */
 	uint32_t until[BIN_CLASSES];
 	uint64_t random;
+	/* Blocks for sites whose blocks last (lifetime.h); they are counted when they go out. */
+	struct bin lasting[CLASS_LARGE];
 };
 
 struct cache {

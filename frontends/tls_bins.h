@@ -96,6 +96,26 @@ grow_capacity(struct cache *c, unsigned cls)
 		set_capacity(c, cls, capacity);
 }
 
+/* Where blocks of sites that last wait; NULL where none may. */
+HAK_INLINE struct bin *
+lasting_bin(const struct cache *c, unsigned cls)
+{
+	return c->counted && cls < CLASS_LARGE ? &c->counted->lasting[cls] : NULL;
+}
+
+/* They pass depots and transfer caches, which know one kind of slab. */
+static inline void
+flush_lasting(struct cache *c, unsigned cls)
+{
+	struct bin *b = lasting_bin(c, cls);
+
+	if (!b || !b->head)
+		return;
+	void *list = b->head;
+	set_counted(b, (struct magazine){NULL, 0});
+	arena_flush(list);
+}
+
 /* Empties a bin. */
 static inline void
 flush_bin(struct cache *c, unsigned cls, bool idle)
@@ -113,6 +133,7 @@ flush_bin(struct cache *c, unsigned cls, bool idle)
 		c->counted->until[cls] += m.count;
 		set_counted(b, (struct magazine){NULL, 0});
 		magazine_give(cls, m, idle);
+		flush_lasting(c, cls);
 	}
 }
 
@@ -121,8 +142,9 @@ bin_is_empty(const struct cache *c, unsigned cls)
 {
 	if (c->isolated)
 		return isolate_is_empty(c, cls);
+	const struct bin *lasting = lasting_bin(c, cls);
 	return !c->bins[cls].head && !c->spares[cls].head &&
-	       !(c->counted && c->counted->bins[cls].head);
+	       !(c->counted && c->counted->bins[cls].head) && !(lasting && lasting->head);
 }
 
 /* Bins that no slow path has used for a while give their blocks back. */
@@ -159,6 +181,9 @@ cache_audit(const struct cache *c)
 		if (c->counted)
 			HAK_CHECK(list_length(c->counted->bins[cls].head) ==
 				  active_count(&c->counted->bins[cls]));
+		const struct bin *lasting = lasting_bin(c, cls);
+		if (lasting)
+			HAK_CHECK(list_length(lasting->head) == active_count(lasting));
 	}
 }
 

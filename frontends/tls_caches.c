@@ -91,13 +91,16 @@ budget_share(void)
 static struct cache *
 cache_new(void)
 {
-	struct cache *c = pages_meta_alloc(sizeof(*c));
+	size_t bytes = round_up(sizeof(struct cache), CACHE_LINE);
+	/* In one piece: what is there of a cache that could not be made would be lost. */
+	size_t isolated = placement_isolates() ? sizeof(struct isolated) : 0;
+	struct cache *c = pages_meta_alloc(bytes + isolated);
 
 	if (!c)
 		return NULL;
 	c->alloc_bins = c->free_bins = c->bins;
-	if (placement_isolates())
-		return isolate_cache(c);
+	if (isolated)
+		isolate_cache(c, (struct isolated *)((char *)c + bytes));
 	if (!profile_is_on())
 		return c;
 	c->counted = pages_meta_alloc(sizeof(*c->counted));
@@ -222,9 +225,11 @@ cached_bytes(const struct cache *c)
 	size_t bytes = 0;
 
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
+		const struct bin *lasting = lasting_bin(c, cls);
 		int64_t n = (int64_t)RELAXED(c->bins[cls].capacity) - RELAXED(c->bins[cls].room) +
 			    RELAXED(c->spares[cls].count) -
-			    (c->counted ? RELAXED(c->counted->bins[cls].room) : 0);
+			    (c->counted ? RELAXED(c->counted->bins[cls].room) : 0) -
+			    (lasting ? RELAXED(lasting->room) : 0);
 		bytes += n > 0 ? (size_t)n * sizeclass_size(cls) : 0;
 	}
 	return bytes + (c->isolated ? isolate_cached_bytes(c) : 0);

@@ -104,14 +104,11 @@ slow:
 
 /* --- the slow path ---------------------------------------------------------------------------- */
 
-struct cache *
-isolate_cache(struct cache *c)
+void
+isolate_cache(struct cache *c, struct isolated *bins)
 {
-	c->isolated = pages_meta_alloc(sizeof(*c->isolated));
-	if (!c->isolated)
-		return NULL;
-	c->free_bins = &c->isolated->bins[0][0];
-	return c;
+	c->isolated = bins;
+	c->free_bins = &bins->bins[0][0];
 }
 
 static uint32_t

@@ -34,8 +34,8 @@ void *isolate_alloc_slow(struct cache *c, unsigned cls, uintptr_t site);
 void isolate_free_slow(struct cache *c, void *p, uint32_t now_ms);
 /* Prepares what the medium path reads; under the startup lock. */
 void isolate_init(void);
-/* Gives a new cache its bins; NULL when memory is exhausted. */
-struct cache *isolate_cache(struct cache *c);
+/* Gives a new cache its bins, which are zeroed. */
+void isolate_cache(struct cache *c, struct isolated *bins);
 /* Gives the blocks of the class, of all buckets, back to their slabs. */
 void isolate_flush(struct cache *c, unsigned cls);
 bool isolate_is_empty(const struct cache *c, unsigned cls);

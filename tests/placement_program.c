@@ -311,6 +311,79 @@ run_signal(long handlers)
 	signal(SIGALRM, SIG_IGN);
 }
 
+/* --- lifetimes -------------------------------------------------------------------------------- */
+
+#define BLOCK 256
+#define LASTING 64 /* one block in so many lasts */
+#define WINDOW 1024
+#define BURST 98304 /* blocks, 24 MiB */
+#define PAGE 65536
+
+static long
+resident_kb(void)
+{
+	long pages = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	REQUIRE(f && fscanf(f, "%ld %ld", &pages, &resident) == 2);
+	fclose(f);
+	return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Makes what site_1 and site_3 allocate last, in some classes of those that churn has. */
+static void
+teach(void)
+{
+	for (size_t size = 16; size <= 600; size += 48)
+		for (size_t held = 0; held < 3 << 20; held += size)
+			REQUIRE(site_1(size) != NULL && site_3(size) != NULL);
+	for (int i = 0; i < 800000; i++)
+		free(site_2(256));
+	/* One that lies apart. */
+	REQUIRE(site_1(256) != NULL);
+}
+
+/* site_0's blocks end soon, site_1's stay. After `learn` blocks in a window comes a burst, in which
+ * site_0's all live at once. Prints how many of the burst's pages of 64 KiB held blocks of both
+ * sites, and what is resident once site_0's are freed and free memory has become cold. */
+static void
+run_lifetime(long learn)
+{
+	static void *window[WINDOW], *burst[BURST];
+	long mixed = 0;
+
+	for (long i = 0; i < learn; i++) {
+		void **slot = &window[i % WINDOW];
+		free(*slot);
+		REQUIRE((*slot = site_0(BLOCK)) != NULL);
+		memset(*slot, 1, BLOCK);
+		if (i % LASTING == 0)
+			memset(site_1(BLOCK), 2, BLOCK);
+	}
+	for (long i = 0; i < BURST; i++) {
+		int lasts = i % LASTING == 0;
+		REQUIRE((burst[i] = lasts ? site_1(BLOCK) : site_0(BLOCK)) != NULL);
+		memset(burst[i], 1 + lasts, BLOCK);
+	}
+	/* One in LASTING is 4 to a page where they are mixed, in whatever order pages come. */
+	for (long i = 0; i < BURST; i += LASTING)
+		for (long k = i > 300 ? i - 300 : 0; k < i + 300 && k < BURST; k++)
+			if (k % LASTING &&
+				(uintptr_t)burst[k] / PAGE == (uintptr_t)burst[i] / PAGE) {
+				mixed++;
+				break;
+			}
+	for (long i = 0; i < BURST; i++)
+		if (i % LASTING)
+			free(burst[i]);
+	for (int i = 0; i < 40; i++) {
+		usleep(50000);
+		free(site_2(5000));
+	}
+	printf("mixed %ld of %d, %ld kb\n", mixed, BURST / LASTING, resident_kb());
+	fflush(stdout);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -318,6 +391,8 @@ main(int argc, char **argv)
 	long n = argc > 2 ? atol(argv[2]) : 0;
 	long m = argc > 3 ? atol(argv[3]) : 0;
 
+	if (m != 0 && (strcmp(what, "fork") == 0 || strcmp(what, "exit") == 0))
+		teach();
 	if (strcmp(what, "spray") == 0)
 		run_spray((size_t)n, m);
 	else if (strcmp(what, "misuse") == 0 && argc > 2)
@@ -330,6 +405,8 @@ main(int argc, char **argv)
 		run_exit(n);
 	else if (strcmp(what, "late") == 0)
 		run_late(n);
+	else if (strcmp(what, "lifetime") == 0)
+		run_lifetime(n);
 	else if (strcmp(what, "signal") == 0)
 		run_signal(n);
 	else

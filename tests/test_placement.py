@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# tests/test_placement.py - HAKMEM_PLACEMENT=isolate in every library that HAKMEM_TEST_VARIANTS
-# names: a freed address never comes back to a site of another bucket, misuse is told, threads,
-# forks and signal handlers; and the random operations of test_model and the API's tests under it.
+# tests/test_placement.py - HAKMEM_PLACEMENT in every library that HAKMEM_TEST_VARIANTS names.
+# isolate: a freed address never comes back to a site of another bucket, misuse is told, threads,
+# forks and signal handlers. lifetime: blocks that last lie apart from others, less memory is held
+# in the end, and lifetime-dry says how much less; threads and forks. The random operations of
+# test_model under either.
+import json
 import os
+import re
 import signal
 import subprocess
 
@@ -12,6 +16,10 @@ from preloaded import environment, require, run_all
 BUILD = os.environ.get("top_builddir") or os.getcwd()
 PROGRAM = os.path.join(BUILD, "tests/placement_program")
 MODEL_OPS = "60000"
+# Blocks of 256 bytes that placement_program learns from, and those of its burst that last.
+LEARNING = 1000000
+BURST_LASTING = 1536
+PAGE = 65536
 
 
 def run(library, *arguments, **settings):
@@ -86,15 +94,76 @@ def test_no_profile(library):
     require(done.returncode == 0 and "taking no profile" in done.stderr, f"{done.stderr}")
 
 
-def test_model(library):
-    if not isolates(library):
+def splits(library):
+    return isolates(library) and not variant(library).startswith("rseq")
+
+
+def statistics(done):
+    report = next(s for s in done.stderr.split("\n") if s.startswith('{"hakmem":{'))
+    return json.loads(report)["hakmem"]
+
+
+def run_lifetime(library, mode):
+    """Pages that hold both kinds of blocks, KiB resident at the end, the statistics."""
+    done = run(library, "lifetime", LEARNING, PLACEMENT=mode, STATS="json")
+    require(done.returncode == 0, f"{mode}: {done.returncode}: {done.stdout}{done.stderr}")
+    mixed, resident = re.match(r"mixed (\d+) of \d+, (\d+) kb", done.stdout).groups()
+    return int(mixed), int(resident), statistics(done)
+
+
+def test_lifetime(library):
+    if not splits(library):
         return
-    own = dict(os.environ, HAKMEM_PLACEMENT="isolate", HAKMEM_TEST_OPS=MODEL_OPS)
+    mixed, resident, _ = run_lifetime(library, "none")
+    require(mixed > BURST_LASTING * 0.9, f"none: {mixed} mixed")
+    dry_mixed, _, dry = run_lifetime(library, "lifetime-dry")
+    require(dry_mixed > BURST_LASTING * 0.9, f"dry: {dry_mixed} mixed")
+    apart, less, acted = run_lifetime(library, "lifetime")
+    # The rest are those in pages that were there before.
+    require(apart < BURST_LASTING * 0.02, f"lifetime: {apart} mixed")
+    require(less < resident * 0.9, f"{less} of {resident} kb")
+    require(dry["lifetime"]["lasting_sites"] >= 1 and acted["lifetime"]["lasting_slabs"] > 0,
+            f"{dry['lifetime']}, {acted['lifetime']}")
+    # The estimate against what acting saves.
+    saved = dry["stats"]["slab_bytes"] - acted["stats"]["slab_bytes"]
+    said = dry["lifetime"]["spare_pages"] * PAGE
+    require(0.7 * said < saved < 1.3 * said, f"saved {saved}, said {said}")
+
+
+def test_lifetime_elsewhere(library):
+    done = run(library, "exit", 30, PLACEMENT="lifetime")
+    told = {"rseq-hakmem": "running as lifetime-dry"}.get(variant(library), "running without")
+    told = "" if splits(library) else told
+    require(done.returncode == 0 and told in done.stderr and
+            done.stderr.count("\n") == (1 if told else 0), f"{done.returncode}, '{done.stderr}'")
+    # The last two with classes that are split.
+    for case in (("fork", 15), ("late", 60), ("fork", 15, 1), ("exit", 30, 1)):
+        done = run(library, *case, PLACEMENT="lifetime", STATS="json")
+        require(done.returncode == 0, f"{case}: {done.returncode}: {done.stdout}{done.stderr}")
+        if splits(library) and len(case) == 3:
+            found = statistics(done)["lifetime"]
+            require(found["lasting_sites"] >= 8 and found["lasting_slabs"] > 0, f"{found}")
+
+
+def test_misspelt(library):
+    done = run(library, "exit", 1, PLACEMENT="lifetimes")
+    require(done.returncode == 0 and "HAKMEM_PLACEMENT" in done.stderr and
+            "none|isolate|lifetime|lifetime-dry" in done.stderr, f"'{done.stderr}'")
+
+
+def run_model(library, mode):
+    own = dict(os.environ, HAKMEM_PLACEMENT=mode, HAKMEM_TEST_OPS=MODEL_OPS)
     program = os.path.join(BUILD, "test_model_" + variant(library).replace("-", "_"))
     done = subprocess.run([program], env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=400, check=False, text=True)
     require(done.returncode == 0, done.stdout[-1500:])
 
 
+def test_model(library):
+    if isolates(library):
+        run_model(library, "isolate")
+        run_model(library, "lifetime")
+
+
 run_all((test_spray, test_misuse, test_threads, test_signals, test_not_available, test_no_profile,
-         test_model))
+         test_lifetime, test_lifetime_elsewhere, test_misspelt, test_model))

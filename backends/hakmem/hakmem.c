@@ -37,6 +37,13 @@ backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group, unsi
 	}
 }
 
+void
+backend_arena_apart(struct backend_arena *a)
+{
+	for (unsigned cls = 0; cls < CLASS_END; cls++)
+		a->lists[cls].apart = true;
+}
+
 /* The arena's list of slabs of the class, those of samples or the others. */
 static struct slab_list *
 list_of(struct backend_arena *a, unsigned cls, bool sampled)
@@ -232,7 +239,7 @@ backend_bin(const void *p)
 		return pagemap_page(p, &bin) ? *bin : 0;
 	}
 	/* A Big block's class is 0. */
-	return s && !s->sampled ? (uint16_t)(s->cls * TINY_STEP) : 0;
+	return s && !s->sampled && !s->apart ? (uint16_t)(s->cls * TINY_STEP) : 0;
 }
 
 size_t
@@ -319,18 +326,36 @@ backend_bigcache(unsigned class, struct backend_bigcache *out)
 	return big_cache_counts(class, out);
 }
 
+/* Blocks that the list's slabs have handed out, full ones included. */
+static size_t
+list_blocks(const struct slab_list *list, unsigned cls)
+{
+	size_t blocks = (size_t)list->count * sizeclass_table[cls].capacity;
+
+	for (const struct slab *s = list->head; s; s = s->cut.next)
+		blocks -= slab_capacity(s) - s->cut.fresh + s->cut.nfree;
+	return blocks;
+}
+
 static size_t
 lists_live(const struct slab_list *lists)
 {
 	size_t bytes = 0;
 
-	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++) {
-		size_t blocks = (size_t)lists[cls].count * sizeclass_table[cls].capacity;
-		for (const struct slab *s = lists[cls].head; s; s = s->cut.next)
-			blocks -= slab_capacity(s) - s->cut.fresh + s->cut.nfree;
-		bytes += blocks * sizeclass_size(cls);
-	}
+	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++)
+		bytes += list_blocks(&lists[cls], cls) * sizeclass_size(cls);
 	return bytes;
+}
+
+struct backend_class
+backend_arena_class(const struct backend_arena *a, unsigned cls)
+{
+	return (struct backend_class){
+		.slabs = a->lists[cls].count,
+		.slab_pages = sizeclass_table[cls].npages,
+		.slab_blocks = sizeclass_table[cls].capacity,
+		.blocks = list_blocks(&a->lists[cls], cls),
+	};
 }
 
 size_t

@@ -41,6 +41,7 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	s->arena = arena;
 	s->state = SLAB_PARTIAL;
 	s->sampled = list->sampled;
+	s->apart = list->apart;
 	s->cut.purged = 0;
 	s->cut.fresh = 0;
 	s->cut.nfree = 0;
@@ -48,7 +49,7 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	if (kind == SLAB_TINY)
 		s->cut.free.list = NULL;
 	pagemap_mark_interior(s);
-	if (!s->sampled && (!s->group || list->bins))
+	if (!s->sampled && !s->apart && (!s->group || list->bins))
 		pagemap_set_bin(s, (uint16_t)((list->bins + cls) * TINY_STEP), sizeclass_size(cls));
 	list_push(list, s);
 	list->count++;

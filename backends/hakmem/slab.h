@@ -19,6 +19,7 @@ struct slab_list {
 	struct slab *head; /* those with room */
 	uint32_t count;    /* all */
 	bool sampled;      /* their blocks are samples; fixed */
+	bool apart;        /* their blocks pass no bins; fixed */
 	uint8_t group;     /* of their pages (pages.h); fixed */
 	uint16_t bins;     /* where the group's bin ids begin, in bins; 0: it has none; fixed */
 };
@@ -41,8 +42,8 @@ slab_is_full(const struct slab *s)
 	return s->cut.nfree == 0 && s->cut.fresh == slab_capacity(s);
 }
 
-/* A new slab of the class, in the list; NULL when memory is exhausted. The pages of samples, and
- * of groups without bins, have bin 0, so that their frees take the slow path. */
+/* A new slab of the class, in the list; NULL when memory is exhausted. The pages of samples, of
+ * lists apart, and of groups without bins, have bin 0, so that their frees take the slow path. */
 struct slab *slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena);
 /* After blocks were taken from s: off the list when full. */
 void slab_taken(struct slab_list *list, struct slab *s);

@@ -41,6 +41,20 @@ backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group, unsi
 	a->index = index;
 }
 
+void
+backend_arena_apart(struct backend_arena *a)
+{
+	(void)a;
+}
+
+struct backend_class
+backend_arena_class(const struct backend_arena *a, unsigned cls)
+{
+	(void)a;
+	(void)cls;
+	return (struct backend_class){0};
+}
+
 /* --- records: arena lock --------------------------------------------------------------------- */
 
 /* True where the record says that block p, on its page, is out. */

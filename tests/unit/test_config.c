@@ -117,6 +117,8 @@ START_TEST(test_names)
 		{"HAKMEM_learn", LEARN_HELD, "frozen"}, {"HAKMEM_learn", LEARN_LOG, "log"},
 		{"HAKMEM_placement", PLACEMENT_NONE, "none"},
 		{"HAKMEM_placement", PLACEMENT_ISOLATE, "isolate"},
+		{"HAKMEM_placement", PLACEMENT_LIFETIME, "lifetime"},
+		{"HAKMEM_placement", PLACEMENT_LIFETIME_DRY, "lifetime-dry"},
 		{"HAKMEM_selector", SELECTOR_SITE, "site"},
 		{"HAKMEM_selector", SELECTOR_THREAD, "thread"},
 		{"HAKMEM_selector", SELECTOR_CPU, "cpu"},

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/lifetime.h - HAKMEM_PLACEMENT=lifetime: which sites' blocks last, and a table for the slow
+ * paths to ask.
+ *
+ * A site is here a call site and a class (Barrett & Zorn, PLDI 1993). Of its samples (profile.h)
+ * those are tallied that lasted, which is that the process allocated more than a threshold
+ * meanwhile, and those that ended before, each once, as soon as either is known. It is lasting
+ * where the lower bound of the 95 % interval (Wilson 1927) of the share that lasted is at least
+ * LIFETIME_ENTER, and stays so until that bound is below LIFETIME_LEAVE. Old samples count for less
+ * and less.
+ *
+ * Tallies are guarded by the profile's lock. The table is written under it and read by any thread,
+ * each entry by itself: a reader that sees an old entry places one block the old way. */
+#ifndef HAK_ARENAS_LIFETIME_H
+#define HAK_ARENAS_LIFETIME_H
+
+#include "backends/sizeclass.h"
+#include "base/compiler.h"
+
+/* The mean distance of the samples to learn from, in bytes. */
+#define LIFETIME_SAMPLE 65536
+/* Blocks last where more bytes than this, and than this part of what is live, are allocated
+ * meanwhile. */
+#define LIFETIME_LEAST ((uint64_t)4 << 20)
+#define LIFETIME_LIVE_PART 2
+#define LIFETIME_ENTER 0.8
+#define LIFETIME_LEAVE 0.5
+/* When a site is judged, a tally of more samples than this is halved. */
+#define LIFETIME_MOST 256
+/* The arenas' group of blocks that last. */
+#define LIFETIME_GROUP 1
+#define LIFETIME_SLOTS 4096
+
+struct lifetime_tally {
+	uint32_t ended, lasted; /* numbers */
+	bool lasting;
+};
+
+struct lifetime_table {
+	/* By class: so many sites in the table. 0 everywhere unless the mode acts. */
+	_Atomic uint32_t sites[BIN_CLASSES];
+	_Atomic uintptr_t keys[LIFETIME_SLOTS]; /* 0: empty */
+};
+
+extern struct lifetime_table hak_lifetime HAK_HIDDEN;
+
+/* The threshold in bytes, where so many are live. */
+uint64_t lifetime_threshold(uint64_t live_bytes);
+/* True where the lower bound of the share of k in n is at least `share`, above 0 and below 1. */
+bool lifetime_surely(uint32_t k, uint32_t n, double share);
+/* Decides anew whether the site is lasting; true where that changed. */
+bool lifetime_judge(struct lifetime_tally *t);
+/* Puts the site into the table, or takes it out. Nothing where its entry is another's, or the class
+ * has no slabs of several blocks to keep apart. */
+void lifetime_publish(uintptr_t site, unsigned cls, bool lasting);
+
+/* A sample has lasted, or ended before. */
+HAK_INLINE void
+lifetime_note(struct lifetime_tally *t, bool lasted)
+{
+	if (lasted)
+		t->lasted++;
+	else
+		t->ended++;
+}
+
+HAK_INLINE uintptr_t
+lifetime_key(uintptr_t site, unsigned cls)
+{
+	return (site << 8 ^ cls) | (uintptr_t)1 << 63;
+}
+
+HAK_INLINE _Atomic uintptr_t *
+lifetime_slot(uintptr_t key)
+{
+	return &hak_lifetime.keys[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
+}
+
+/* True where the blocks of some sites of the class are to be apart from the others'. */
+HAK_INLINE bool
+lifetime_splits(unsigned cls)
+{
+	return HAK_UNLIKELY(RELAXED(hak_lifetime.sites[cls]) != 0);
+}
+
+/* True where this site's are. */
+HAK_INLINE bool
+lifetime_lasts(uintptr_t site, unsigned cls)
+{
+	uintptr_t key = lifetime_key(site, cls);
+
+	return RELAXED(*lifetime_slot(key)) == key;
+}
+
+/* The group of arenas for the site's blocks. */
+HAK_INLINE unsigned
+lifetime_group(uintptr_t site, unsigned cls)
+{
+	return lifetime_splits(cls) && lifetime_lasts(site, cls) ? LIFETIME_GROUP : 0;
+}
+
+#endif
