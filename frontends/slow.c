@@ -77,6 +77,14 @@ slow_alloc_emergency(unsigned cls)
 	return emergency_alloc(size, size & (0 - size));
 }
 
+/* What was refused by a fork until now, to something that could do without, does not tell why there
+ * is no memory later. */
+static void
+forget_refusal(void)
+{
+	lock_was_refused();
+}
+
 bool
 slow_reclaim(void)
 {
@@ -224,6 +232,7 @@ slow_alloc_large(size_t size, size_t align, uintptr_t site, bool *asked)
 	if (size > PTRDIFF_MAX)
 		return NULL;
 	resolve_if_ruled(site);
+	forget_refusal();
 	p = try_large(size, align, site, asked != NULL, zeroed);
 	if (HAK_LIKELY(p != NULL))
 		return p;
@@ -242,6 +251,7 @@ slow_alloc_one(unsigned cls, uintptr_t site)
 	bool zeroed = false;
 
 	resolve_if_ruled(site);
+	forget_refusal();
 	void *p = take_one(cls, site, &zeroed);
 	if (HAK_LIKELY(p != NULL))
 		return p;
@@ -276,6 +286,7 @@ refill(unsigned group, unsigned cls, uintptr_t site, uint32_t n, uint32_t most, 
 		sites_count(site);
 		return m;
 	}
+	forget_refusal();
 	m = arena_refill_in(group, cls, site, n, most);
 	if (HAK_LIKELY(m.head != NULL))
 		return m;

@@ -2,8 +2,11 @@
  * tests/unit/test_faults.c - each call to the system fails in turn, once or from then on, while a
  * script of allocations runs: a call that fails says ENOMEM and changes nothing, and when the
  * system gives again, so does the heap. */
+#include "backends/emergency.h"
 #include "backends/os.h"
+#include "backends/pages.h"
 #include "base/config.h"
+#include "base/lock.h"
 #include "tests/unit/unit.h"
 
 /* More calls than the script makes. */
@@ -322,6 +325,53 @@ START_TEST(test_starved)
 }
 END_TEST
 
+/* --- a refusal of long ago -------------------------------------------------------------------- */
+
+/* What magazines may hold in depots is half of it. */
+#define LIMIT (16 * MIB)
+#define FIRST ((size_t)512)
+#define SECOND ((size_t)3000)
+
+static struct lock held = LOCK_INITIALIZER(RANK_BIG);
+
+/* A fork refused this thread a lock, and nothing came of it. Later memory is short, most of it in
+ * caches: that is to be reclaimed, and nothing else is to serve. */
+static void *
+refused_thread(void *arg)
+{
+	static void *first[LIMIT / FIRST], *second[LIMIT / 8 * 5 / SECOND];
+	size_t n = 0;
+
+	(void)arg;
+	hak_free(hak_malloc(1));
+	pages_set_limits(SIZE_MAX, pages_totals().used + pages_totals().resident + LIMIT);
+	while (n < LENGTH(first) && (first[n] = hak_malloc(FIRST)))
+		n++;
+	ck_assert_uint_ge(n, LENGTH(first) / 2);
+	while (n > 0)
+		hak_free(first[--n]);
+	lock_fork_open();
+	ck_assert(!lock_acquire(&held));
+	lock_fork_close();
+	for (n = 0; n < LENGTH(second); n++) {
+		second[n] = hak_malloc(SECOND);
+		REQUIRE_MSG(second[n], "no memory after %zu blocks", n);
+		REQUIRE_MSG(!emergency_owns(second[n]),
+			"from the emergency memory after %zu blocks", n);
+	}
+	while (n > 0)
+		hak_free(second[--n]);
+	return NULL;
+}
+
+START_TEST(test_old_refusal)
+{
+	ck_assert(lock_acquire(&held));
+	run_threads(1, refused_thread, NULL, 0);
+	lock_release(&held);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -329,6 +379,7 @@ main(void)
 	TCase *tc = audited_tcase(suite, "faults", 300);
 
 	unit_begin("test_faults");
+	tcase_add_test(tc, test_old_refusal);
 	tcase_add_test(tc, test_starved);
 	tcase_add_loop_test(tc, test_each_call, 0, 2);
 	return run_suite(suite);

@@ -101,8 +101,10 @@ START_TEST(test_other_cpu)
 	unsigned cpus[2], cls = sizeclass_of(32768);
 	struct magazine m, again;
 
-	if (!two_cpus(cpus))
+	if (!two_cpus(cpus)) {
+		printf("one CPU: nothing to send\n");
 		return;
+	}
 	start(1);
 	pin_to(cpus[0]);
 	m = refill(cls, 0, sizeclass_table[cls].capacity);
