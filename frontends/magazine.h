@@ -64,11 +64,15 @@ magazine_next(unsigned cls, uint32_t old)
 	return next > magazine_most(cls) ? magazine_most(cls) : next;
 }
 
-/* By how many bytes a bin's two magazines grow with that. */
+/* By how many bytes a bin's two magazines grow with that, above what is granted. */
 HAK_INLINE int64_t
 magazine_cost(unsigned cls, uint32_t old, uint32_t capacity)
 {
-	return 2 * ((int64_t)capacity - old) * (int64_t)sizeclass_size(cls);
+	uint32_t granted = magazine_granted(cls);
+	int64_t before = old > granted ? old : granted;
+	int64_t after = capacity > granted ? capacity : granted;
+
+	return 2 * (after - before) * (int64_t)sizeclass_size(cls);
 }
 
 /* Cuts *m off after its first `n` blocks, of more; returns the rest. */

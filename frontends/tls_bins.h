@@ -87,11 +87,13 @@ grow_capacity(struct cache *c, unsigned cls)
 {
 	uint32_t old = RELAXED(c->bins[cls].capacity);
 	uint32_t capacity = magazine_next(cls, old);
+	/* What is granted costs nothing, and is so even when the budget is overdrawn. */
+	int64_t budget = RELAXED(c->budget) > 0 ? RELAXED(c->budget) : 0;
 
 	if (old != 0 && capacity > old && ++c->spares[cls].misses < GROW_MISSES)
 		return;
 	c->spares[cls].misses = 0;
-	if (capacity > old ? old == 0 || magazine_cost(cls, old, capacity) <= RELAXED(c->budget)
+	if (capacity > old ? magazine_cost(cls, old, capacity) <= budget
 			   : capacity < old && !c->bins[cls].head)
 		set_capacity(c, cls, capacity);
 }
@@ -147,15 +149,17 @@ bin_is_empty(const struct cache *c, unsigned cls)
 	       !(c->counted && c->counted->bins[cls].head) && !(lasting && lasting->head);
 }
 
-/* Bins that no slow path has used for a while give their blocks back. */
+/* Bins that no slow path has used for a while give their blocks back, and what they have grown by,
+ * which others may want. */
 static inline void
 age_cache(struct cache *c, uint32_t now_ms, uint32_t least_ms)
 {
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
-		if (!idle_for(now_ms, c->spares[cls].used_ms, least_ms) || bin_is_empty(c, cls))
+		if (!idle_for(now_ms, c->spares[cls].used_ms, least_ms))
 			continue;
-		flush_bin(c, cls, true);
-		if (!c->isolated)
+		if (!bin_is_empty(c, cls))
+			flush_bin(c, cls, true);
+		if (!c->isolated && RELAXED(c->bins[cls].capacity) > magazine_granted(cls))
 			set_capacity(c, cls, magazine_granted(cls));
 	}
 }

@@ -88,3 +88,10 @@ endif
 
 faults_sources = tests/unit/test_faults.c $(unit_headers)
 inject_sources = tests/unit/test_inject.c $(unit_headers)
+
+check_PROGRAMS += test_bins_tls_hakmem
+TESTS += test_bins_tls_hakmem
+test_bins_tls_hakmem_SOURCES = tests/unit/test_bins.c $(unit_headers)
+test_bins_tls_hakmem_CPPFLAGS = $(unit_cppflags) -DHAK_FRONTEND_TLS
+test_bins_tls_hakmem_CFLAGS = $(unit_cflags)
+test_bins_tls_hakmem_LDADD = libcore_tls_hakmem.la $(CHECK_LIBS) -lpthread

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/test_bins.c - the budget of a thread's bins (frontends/tls_bins.h): what is granted is
+ * not charged, and what idle bins have grown by comes back. */
+#include "backends/os.h"
+#include "backends/sizeclass.h"
+#include "base/config.h"
+#include "frontends/frontend.h"
+#include "tests/unit/unit.h"
+
+enum { ROUNDS = 50, BLOCKS = 300, HOT = 1152 };
+
+static size_t
+slow_calls(void)
+{
+	struct frontend_totals t;
+
+	frontend_totals(&t);
+	return t.slow_allocs + t.slow_frees;
+}
+
+static void
+fill_and_free(size_t size)
+{
+	static void *blocks[BLOCKS];
+
+	for (int i = 0; i < BLOCKS; i++) {
+		blocks[i] = hak_malloc(size);
+		REQUIRE_MSG(blocks[i], "no memory");
+	}
+	for (int i = 0; i < BLOCKS; i++)
+		hak_free(blocks[i]);
+}
+
+/* A block or two of each class from `least` on. */
+static void
+touch_classes(size_t least, int times)
+{
+	for (unsigned cls = CLASS_TINY; cls < CLASS_END; cls++)
+		for (int i = 0; i < times && sizeclass_size(cls) >= least; i++) {
+			void *p = hak_malloc(sizeclass_size(cls)),
+			     *q = hak_malloc(sizeclass_size(cls));
+			REQUIRE_MSG(p && q, "no memory");
+			hak_free(p);
+			hak_free(q);
+		}
+}
+
+/* A thread that has passed through all sizes once can still have a size that it lives in. */
+START_TEST(test_starved)
+{
+	size_t before;
+
+	touch_classes(0, 1);
+	for (int i = 0; i < ROUNDS; i++)
+		fill_and_free(HOT);
+	before = slow_calls();
+	for (int i = 0; i < ROUNDS; i++)
+		fill_and_free(HOT);
+	/* A magazine has 28 of them. */
+	ck_assert_uint_lt((slow_calls() - before) / ROUNDS, 2 * BLOCKS / 10);
+}
+END_TEST
+
+/* Large bins that are idle, empty or not, give their share back. */
+START_TEST(test_returned)
+{
+	int64_t full, left;
+	struct timespec start, now;
+
+	/* The process's first thread has all. */
+	hak_free(hak_malloc(1));
+	full = RELAXED(hak_tls.own->budget);
+	touch_classes(0, 40);
+	void *kept = hak_malloc(200000);
+	hak_free(hak_malloc(200000));
+	left = RELAXED(hak_tls.own->budget);
+	ck_assert_int_lt(left, full / 2);
+	/* Until it has run for long enough to be looked at twice, on slow paths. */
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+	do {
+		fill_and_free(64);
+		frontend_flush();
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	} while (
+		(now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < 500);
+	ck_assert_int_gt(RELAXED(hak_tls.own->budget), full - full / 8);
+	hak_free(kept);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("bins");
+	TCase *tc = audited_tcase(suite, "bins", 120);
+
+	unit_begin("test_bins");
+	tcase_add_test(tc, test_starved);
+	tcase_add_test(tc, test_returned);
+	return run_suite(suite);
+}
