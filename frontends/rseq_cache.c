@@ -314,11 +314,15 @@ detach_counted(struct rseq_cache *c, unsigned cls, struct depot *to, uint32_t no
 	detach(c, rseq_counted_at(cls), to, now_ms);
 }
 
+/* It has blocks to give back, or what it has grown by. */
 static bool
 bin_is_idle(struct rseq_cache *c, unsigned cls, uint32_t now_ms, uint32_t least_ms)
 {
+	uint32_t capacity = rseq_magazine(RELAXED(c->bins[cls].limit)).count;
+
 	return (RELAXED(c->bins[cls].word) || RELAXED(c->spares[cls]) ||
-		       RELAXED(*word_at(c, rseq_counted_at(cls)))) &&
+		       RELAXED(*word_at(c, rseq_counted_at(cls))) ||
+		       capacity > magazine_granted(cls)) &&
 	       idle_for(now_ms, RELAXED(c->used_ms[cls]), least_ms);
 }
 
