@@ -11,6 +11,8 @@
 #include "frontends/magazine.h"
 #include "frontends/tls_isolate.h"
 
+/* What a bin that goes on missing may have of the budget though others have it all. */
+#define BIN_SHARE ((int64_t)16 << 10)
 /* So many misses of a bin double its magazines: what a thread touches once or twice stays small. */
 #define GROW_MISSES 6
 
@@ -79,6 +81,34 @@ set_counted(struct bin *b, struct magazine m)
 	RELAXED_SET(b->room, -(int32_t)m.count);
 }
 
+/* What the bin has of the budget, in bytes. */
+HAK_INLINE int64_t
+charge_of(const struct cache *c, unsigned cls)
+{
+	return magazine_cost(cls, 0, RELAXED(c->bins[cls].capacity));
+}
+
+/* Halves the bin that has most of the budget, where that is more than twice `need`: so that bins
+ * that go on missing come to have equal shares, whichever was first. Of large blocks that would be
+ * a few, and they would be taken to and fro. */
+static HAK_NOINLINE void
+take_from_richest(struct cache *c, int64_t need)
+{
+	unsigned richest = CLASS_TINY;
+
+	for (unsigned cls = CLASS_TINY + 1; cls < BIN_CLASSES; cls++)
+		if (charge_of(c, cls) > charge_of(c, richest))
+			richest = cls;
+	if (charge_of(c, richest) <= 2 * need)
+		return;
+	uint32_t half = RELAXED(c->bins[richest].capacity) / 2, granted = magazine_granted(richest);
+	half = half > granted ? half : granted;
+	magazine_give(richest, take_spare(&c->spares[richest]), false);
+	if (active_count(&c->bins[richest]) > half)
+		magazine_give(richest, take_active(c, richest), false);
+	set_capacity(c, richest, half);
+}
+
 /* Doubles the magazines of a bin that goes on missing, within the class's bound and the cache's
  * budget; the first size is always granted. Where the bound has become less an empty bin follows
  * it. */
@@ -87,13 +117,16 @@ grow_capacity(struct cache *c, unsigned cls)
 {
 	uint32_t old = RELAXED(c->bins[cls].capacity);
 	uint32_t capacity = magazine_next(cls, old);
-	/* What is granted costs nothing, and is so even when the budget is overdrawn. */
-	int64_t budget = RELAXED(c->budget) > 0 ? RELAXED(c->budget) : 0;
 
 	if (old != 0 && capacity > old && ++c->spares[cls].misses < GROW_MISSES)
 		return;
 	c->spares[cls].misses = 0;
-	if (capacity > old ? magazine_cost(cls, old, capacity) <= budget
+	/* What is granted costs nothing, and is so even when the budget is overdrawn. */
+	int64_t cost = magazine_cost(cls, old, capacity);
+	int64_t need = charge_of(c, cls) + cost;
+	if (cost > 0 && need <= BIN_SHARE && HAK_UNLIKELY(cost > RELAXED(c->budget)))
+		take_from_richest(c, need);
+	if (capacity > old ? cost <= 0 || cost <= RELAXED(c->budget)
 			   : capacity < old && !c->bins[cls].head)
 		set_capacity(c, cls, capacity);
 }

@@ -61,6 +61,25 @@ START_TEST(test_starved)
 }
 END_TEST
 
+/* Many sizes that a thread uses in turn come to equal shares, whichever was first. */
+START_TEST(test_shares)
+{
+	size_t before;
+
+	for (int i = 0; i < 2 * ROUNDS; i++) {
+		before = slow_calls();
+		for (size_t size = 16; size <= 1024; size += 16)
+			fill_and_free(size);
+	}
+	/* Of the last round: each call would be one. */
+	ck_assert_uint_lt(slow_calls() - before, 64 * 2 * BLOCKS / 6);
+	for (unsigned cls = CLASS_TINY; cls < CLASS_MID; cls++)
+		REQUIRE_MSG(RELAXED(hak_tls.own->bins[cls].capacity) >= 4, "class %u has %u", cls,
+			RELAXED(hak_tls.own->bins[cls].capacity));
+	frontend_audit();
+}
+END_TEST
+
 /* Large bins that are idle, empty or not, give their share back. */
 START_TEST(test_returned)
 {
@@ -96,6 +115,7 @@ main(void)
 
 	unit_begin("test_bins");
 	tcase_add_test(tc, test_starved);
+	tcase_add_test(tc, test_shares);
 	tcase_add_test(tc, test_returned);
 	return run_suite(suite);
 }
