@@ -118,7 +118,8 @@ grow_capacity(struct cache *c, unsigned cls)
 	uint32_t old = RELAXED(c->bins[cls].capacity);
 	uint32_t capacity = magazine_next(cls, old);
 
-	if (old != 0 && capacity > old && ++c->spares[cls].misses < GROW_MISSES)
+	if (capacity == old ||
+		(old != 0 && capacity > old && ++c->spares[cls].misses < GROW_MISSES))
 		return;
 	c->spares[cls].misses = 0;
 	/* What is granted costs nothing, and is so even when the budget is overdrawn. */

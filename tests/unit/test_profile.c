@@ -295,14 +295,17 @@ START_TEST(test_coverage)
 		/* Of owners with a few bytes the variance itself is known too badly. */
 		if (t.live_bytes[i] < 0.01 * t.live_total)
 			continue;
+		/* And so much by the one large block in many runs that no sample stands for. */
+		double missed = owners[i].least > 4 * MEAN ? 48 * (double)MEAN / RUNS : 0;
 		double error = sqrt(variance[i]) / RUNS;
-		ck_assert_msg(
-			fabs(sum[i] / RUNS - t.live_bytes[i]) < 5 * error + 1e-5 * t.live_bytes[i],
+		ck_assert_msg(fabs(sum[i] / RUNS - t.live_bytes[i]) <
+				      5 * error + 1e-5 * t.live_bytes[i] + missed,
 			"owner %u: %.0f on average, not %.0f +- %.0f", i, sum[i] / RUNS,
 			t.live_bytes[i], error);
 		double mean_size = t.live_bytes[i] / (double)t.live_count[i];
 		ck_assert_msg(fabs(count[i] / RUNS - (double)t.live_count[i]) <
-				      8 * error / mean_size + 1e-3 * (double)t.live_count[i],
+				      8 * error / mean_size + 1e-3 * (double)t.live_count[i] +
+					      (missed > 0 ? 3.0 / RUNS : 0),
 			"owner %u: %.0f blocks on average, not %" PRIu64, i, count[i] / RUNS,
 			t.live_count[i]);
 	}
