@@ -101,6 +101,10 @@ take_from_richest(struct cache *c, int64_t need)
 			richest = cls;
 	if (charge_of(c, richest) <= 2 * need)
 		return;
+	/* In a signal handler the fast path of another class may be interrupted (tls_look). */
+	uint64_t mask = os_signal_mask();
+	if (mask != 0 && mask != c->signal_mask)
+		return;
 	uint32_t half = RELAXED(c->bins[richest].capacity) / 2, granted = magazine_granted(richest);
 	half = half > granted ? half : granted;
 	magazine_give(richest, take_spare(&c->spares[richest]), false);
