@@ -16,6 +16,7 @@
 
 #include "backends/sizeclass.h"
 #include "base/compiler.h"
+#include "base/config.h"
 
 /* The mean distance of the samples to learn from, in bytes. */
 #define LIFETIME_SAMPLE 65536
@@ -43,6 +44,14 @@ struct lifetime_table {
 };
 
 extern struct lifetime_table hak_lifetime HAK_HIDDEN;
+
+/* True where HAKMEM_PLACEMENT looks at lifetimes, acting or not. */
+HAK_INLINE bool
+lifetime_is_learned(void)
+{
+	return CONFIG(placement) == PLACEMENT_LIFETIME ||
+	       CONFIG(placement) == PLACEMENT_LIFETIME_DRY;
+}
 
 /* The threshold in bytes, where so many are live. */
 uint64_t lifetime_threshold(uint64_t live_bytes);

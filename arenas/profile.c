@@ -83,11 +83,10 @@ static _Atomic bool any_pending;
 void
 profile_init(void)
 {
-	size_t placement = CONFIG(placement);
-	bool learns = placement == PLACEMENT_LIFETIME || placement == PLACEMENT_LIFETIME_DRY;
+	bool learns = lifetime_is_learned();
 
 	if (learns)
-		profile_learn(placement == PLACEMENT_LIFETIME);
+		profile_learn(CONFIG(placement) == PLACEMENT_LIFETIME);
 	RELAXED_SET(hak_profile_mean, learns ? LIFETIME_SAMPLE : CONFIG(profile));
 }
 

@@ -43,7 +43,7 @@ placement_init(void)
 		log_line("HAKMEM_PROFILE: not with HAKMEM_PLACEMENT; taking no profile");
 		CONFIG_SET(profile, 0);
 	}
-	if (placement_learns()) {
+	if (lifetime_is_learned()) {
 		learn_init();
 		return;
 	}

@@ -13,7 +13,6 @@
 #include "arenas/arena.h"
 #include "arenas/lifetime.h"
 #include "backends/seal.h"
-#include "base/config.h"
 
 #define PLACEMENT_BUCKETS 16
 
@@ -56,14 +55,6 @@ HAK_INLINE unsigned
 placement_group(uintptr_t site)
 {
 	return placement_isolates() ? 1 + placement_bucket(site) : 0;
-}
-
-/* True where HAKMEM_PLACEMENT looks at lifetimes, acting or not. */
-HAK_INLINE bool
-placement_learns(void)
-{
-	return CONFIG(placement) == PLACEMENT_LIFETIME ||
-	       CONFIG(placement) == PLACEMENT_LIFETIME_DRY;
 }
 
 /* arena_take from the site's bucket, or from its group by lifetimes. */

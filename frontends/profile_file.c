@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "arenas/lifetime.h"
 #include "arenas/profile.h"
 #include "backends/os.h"
 #include "backends/os_file.h"
@@ -19,7 +20,6 @@
 #include "base/writer.h"
 #include "frontends/frontend.h"
 #include "frontends/modules.h"
-#include "frontends/placement.h"
 #include "frontends/site.h"
 #include "hakmem/hakmem.h"
 
@@ -359,7 +359,7 @@ take_snapshot(struct dump *d)
 static bool
 is_taken(void)
 {
-	return profile_is_on() && !placement_learns();
+	return profile_is_on() && !lifetime_is_learned();
 }
 
 /* As hak_profile_dump; errno is preserved on success. */

@@ -91,7 +91,7 @@ slow_reclaim(void)
 	if (lock_was_refused())
 		return false;
 	arena_reclaim();
-	lock_was_refused();
+	forget_refusal();
 	return true;
 }
 

@@ -410,7 +410,7 @@ tls_free_long(void *p)
 		free_cached(c, cls, p, now_ms);
 	} else {
 		/* Blocks that last come here too, and single ones are no reason for the clock. */
-		c->freed_bytes += placement_learns() ? backend_usable(p) : FREED_BYTES;
+		c->freed_bytes += lifetime_is_learned() ? backend_usable(p) : FREED_BYTES;
 		slow_free(p);
 	}
 	tune_clock_stop(clock);

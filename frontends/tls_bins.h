@@ -81,6 +81,17 @@ set_counted(struct bin *b, struct magazine m)
 	RELAXED_SET(b->room, -(int32_t)m.count);
 }
 
+/* False where this may be a signal handler's call that interrupted a fast path, and then no bin but
+ * the caller's own may be touched: a handler runs with its signal blocked, so the mask tells, as
+ * long as it is empty or what it was when the cache was born. */
+HAK_INLINE bool
+may_touch_bins(const struct cache *c)
+{
+	uint64_t mask = os_signal_mask();
+
+	return mask == 0 || mask == c->signal_mask;
+}
+
 /* What the bin has of the budget, in bytes. */
 HAK_INLINE int64_t
 charge_of(const struct cache *c, unsigned cls)
@@ -88,22 +99,25 @@ charge_of(const struct cache *c, unsigned cls)
 	return magazine_cost(cls, 0, RELAXED(c->bins[cls].capacity));
 }
 
-/* Halves the bin that has most of the budget, where that is more than twice `need`: so that bins
- * that go on missing come to have equal shares, whichever was first. Of large blocks that would be
- * a few, and they would be taken to and fro. */
+/* Halves the bin that has most of the budget, where that is more than twice `need`, what another is
+ * to have of it: so that bins that go on missing come to have equal shares, whichever was first. Of
+ * large blocks that would be a few, and they would be taken to and fro. */
 static HAK_NOINLINE void
 take_from_richest(struct cache *c, int64_t need)
 {
-	unsigned richest = CLASS_TINY;
+	unsigned richest = 0;
+	int64_t most = 2 * need;
 
-	for (unsigned cls = CLASS_TINY + 1; cls < BIN_CLASSES; cls++)
-		if (charge_of(c, cls) > charge_of(c, richest))
-			richest = cls;
-	if (charge_of(c, richest) <= 2 * need)
+	if (need > BIN_SHARE)
 		return;
-	/* In a signal handler the fast path of another class may be interrupted (tls_look). */
-	uint64_t mask = os_signal_mask();
-	if (mask != 0 && mask != c->signal_mask)
+	for (unsigned cls = CLASS_TINY; cls < BIN_CLASSES; cls++) {
+		int64_t charge = charge_of(c, cls);
+		if (charge > most) {
+			most = charge;
+			richest = cls;
+		}
+	}
+	if (richest == 0 || !may_touch_bins(c))
 		return;
 	uint32_t half = RELAXED(c->bins[richest].capacity) / 2, granted = magazine_granted(richest);
 	half = half > granted ? half : granted;
@@ -128,9 +142,8 @@ grow_capacity(struct cache *c, unsigned cls)
 	c->spares[cls].misses = 0;
 	/* What is granted costs nothing, and is so even when the budget is overdrawn. */
 	int64_t cost = magazine_cost(cls, old, capacity);
-	int64_t need = charge_of(c, cls) + cost;
-	if (cost > 0 && need <= BIN_SHARE && HAK_UNLIKELY(cost > RELAXED(c->budget)))
-		take_from_richest(c, need);
+	if (cost > 0 && HAK_UNLIKELY(cost > RELAXED(c->budget)))
+		take_from_richest(c, magazine_cost(cls, 0, capacity));
 	if (capacity > old ? cost <= 0 || cost <= RELAXED(c->budget)
 			   : capacity < old && !c->bins[cls].head)
 		set_capacity(c, cls, capacity);
@@ -197,7 +210,7 @@ age_cache(struct cache *c, uint32_t now_ms, uint32_t least_ms)
 			continue;
 		if (!bin_is_empty(c, cls))
 			flush_bin(c, cls, true);
-		if (!c->isolated && RELAXED(c->bins[cls].capacity) > magazine_granted(cls))
+		if (RELAXED(c->bins[cls].capacity) > magazine_granted(cls))
 			set_capacity(c, cls, magazine_granted(cls));
 	}
 }

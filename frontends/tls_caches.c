@@ -56,20 +56,16 @@ note_aged(struct cache *c, uint32_t now_ms)
 	c->look_ms = now_ms + CACHE_AGE_MS;
 }
 
-/* This may be a signal handler's call that interrupted a fast path, and then no bin may be flushed:
- * a handler runs with its signal blocked, so the mask tells, as long as it is empty or what it was
- * when the cache was born. */
 void
 tls_look(struct cache *c, uint32_t now_ms)
 {
 	uint32_t past_ms = now_ms - c->aged_ms, cold_ms = (uint32_t)CONFIG(cold);
 	uint64_t ran_ms = (os_thread_ns() - c->aged_ns) / 1000000;
-	uint64_t mask = os_signal_mask();
 
 	if (ran_ms < CACHE_AGE_MS && past_ms < cold_ms) {
 		uint32_t left_ms = CACHE_AGE_MS - (uint32_t)ran_ms;
 		c->look_ms = now_ms + (left_ms < cold_ms - past_ms ? left_ms : cold_ms - past_ms);
-	} else if (mask == 0 || mask == c->signal_mask) {
+	} else if (may_touch_bins(c)) {
 		uint32_t least_ms = past_ms < cold_ms ? past_ms : cold_ms;
 		age_cache(c, now_ms, least_ms > CACHE_AGE_MS ? least_ms : CACHE_AGE_MS);
 		note_aged(c, now_ms);
