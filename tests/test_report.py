@@ -19,7 +19,7 @@ CALLERS = 16
 
 TOP_KEYS = """version variant mechanism selector site arenas_active arenas_limit stats frontend
     caches caches_omitted classes arenas totals transfer tiers bigcache rules sites faults
-    madvise background limits pressure learner settings""".split()
+    madvise background limits pressure learner lifetime settings""".split()
 STATS_KEYS = """live_bytes cached_bytes slab_bytes dirty_bytes committed_bytes big_bytes
     big_cached_bytes big_count peak_bytes arenas caches slow_allocs slow_frees purges
     purged_bytes""".split()
@@ -28,6 +28,8 @@ COUNT_KEYS = """lock_acquisitions lock_contended lock_wait_us refills drains bor
 CLASS_KEYS = "class size tier hits misses overflows refills drains hit_rate".split()
 TIERS = "tiny l2 l2_5 big".split()
 LEARNER_KEYS = "state policy windows all chosen leaderboard".split()
+LIFETIME_KEYS = """state threshold_bytes sites lasting_sites lasting_slabs lasting_pages spare_slabs
+    spare_pages""".split()
 WINDOW_KEYS = "seconds cpu_ms slow_events slow_bytes slow_ms faults resident_mean cost".split()
 HOT_KEYS = """events share address module offset caller caller_module
     caller_offset id""".split()
@@ -250,9 +252,21 @@ def test_learner(library):
         check_learner(parse(report)["learner"], "learn", "balanced")
 
 
+def test_lifetime(library):
+    """Off unless it is asked for; what test_placement.py does not see is the report's shape."""
+    command = [FRAMES, "threads", "4"]
+    off = report_of(library, command)["lifetime"]
+    require(off == {"state": "off"}, f"without HAKMEM_PLACEMENT: {off}")
+    if not library.endswith("-hakmem.so"):
+        return
+    dry = report_of(library, command, PLACEMENT="lifetime-dry")["lifetime"]
+    check_keys("lifetime", dry, LIFETIME_KEYS)
+    require(dry["state"] == "dry" and dry["lasting_slabs"] == 0, f"lifetime {dry}")
+
+
 TESTS = (test_shape, test_text, test_off, test_malloc_stats, test_closed_standard_error,
          test_selectors, test_misspelt, test_callers, test_without_frames, test_paths,
-         test_learner)
+         test_learner, test_lifetime)
 
 
 run_all(TESTS)
