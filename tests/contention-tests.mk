@@ -5,8 +5,8 @@
 
 check_PROGRAMS += test_contention
 TESTS += test_contention
-test_contention_SOURCES = tests/test_contention.c tests/check_main.h $(contention_modules)
+test_contention_SOURCES = tests/test_contention.c tests/check_main.h
 test_contention_CPPFLAGS = $(contention_cppflags) -I$(top_srcdir)/include \
 	-DTEST_BUILD='"$(abs_top_builddir)"'
-test_contention_CFLAGS = $(AM_CFLAGS) $(GSL_CFLAGS) $(JANSSON_CFLAGS) $(CHECK_CFLAGS)
-test_contention_LDADD = $(GSL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -lm
+test_contention_CFLAGS = $(sweep_cflags) $(CHECK_CFLAGS)
+test_contention_LDADD = libcontention.la $(CHECK_LIBS)

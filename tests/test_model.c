@@ -18,7 +18,7 @@
 #include "pattern.h"
 
 #define THREADS_MAX 8
-#define OPS_DEFAULT 300000
+#define OPS_DEFAULT 160000
 #define MIB ((size_t)1 << 20)
 
 struct run {

@@ -4,7 +4,8 @@
 # the build, where it finds the launcher, the workloads and the libraries beside itself;
 # stress/contention/contention is a link to it.
 
-contention_modules = \
+noinst_LTLIBRARIES += libcontention.la
+libcontention_la_SOURCES = \
 	stress/contention/benchmarks.c stress/contention/benchmarks.h \
 	stress/contention/conclusions.c stress/contention/conclusions.h \
 	stress/contention/configs.c stress/contention/configs.h \
@@ -14,15 +15,17 @@ contention_modules = \
 	stress/contention/plots.c stress/contention/plots.h \
 	stress/contention/report.c stress/contention/report.h \
 	stress/contention/samples.c stress/contention/samples.h \
-	stress/contention/sharding.c stress/contention/sharding.h \
-	$(sweep_modules)
+	stress/contention/sharding.c stress/contention/sharding.h
 contention_cppflags = $(sweep_cppflags) -DCONTENTION_VERSION='"$(PACKAGE_VERSION)"'
+libcontention_la_CPPFLAGS = $(contention_cppflags)
+libcontention_la_CFLAGS = $(sweep_cflags)
+libcontention_la_LIBADD = libsweep.la -lm
 
 noinst_PROGRAMS += hakmem-contention
-hakmem_contention_SOURCES = stress/contention/main.c $(contention_modules)
+hakmem_contention_SOURCES = stress/contention/main.c
 hakmem_contention_CPPFLAGS = $(contention_cppflags)
-hakmem_contention_CFLAGS = $(AM_CFLAGS) $(GSL_CFLAGS) $(JANSSON_CFLAGS)
-hakmem_contention_LDADD = $(GSL_LIBS) $(JANSSON_LIBS) -lm
+hakmem_contention_CFLAGS = $(sweep_cflags)
+hakmem_contention_LDADD = libcontention.la
 
 noinst_DATA = stress/contention/contention
 MOSTLYCLEANFILES = stress/contention/contention

@@ -7,8 +7,9 @@ pkglibexec_PROGRAMS += hakmem-launch
 hakmem_launch_SOURCES = stress/sweep/launcher.c
 hakmem_launch_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 
-# All of the sweep but main.c, so that its tests can be linked with it.
-sweep_modules = \
+# All of the sweep but main.c, for its tests and for hakmem-contention too.
+noinst_LTLIBRARIES += libsweep.la
+libsweep_la_SOURCES = \
 	stress/sweep/allocators.c stress/sweep/allocators.h \
 	stress/sweep/app.c stress/sweep/app.h \
 	stress/sweep/app_memcached.c stress/sweep/app_redis.c \
@@ -44,12 +45,16 @@ sweep_modules = \
 sweep_cppflags = $(AM_CPPFLAGS) -D_GNU_SOURCE \
 	-DSWEEP_LIBDIR='"$(variantdir)"' -DSWEEP_LIBEXECDIR='"$(pkglibexecdir)"' \
 	-DSWEEP_PREFIX='"$(prefix)"' -DSWEEP_BINDIR='"$(bindir)"'
+sweep_cflags = $(AM_CFLAGS) $(GSL_CFLAGS) $(JANSSON_CFLAGS)
+libsweep_la_CPPFLAGS = $(sweep_cppflags)
+libsweep_la_CFLAGS = $(sweep_cflags)
+libsweep_la_LIBADD = $(GSL_LIBS) $(JANSSON_LIBS)
 
 bin_PROGRAMS += hakmem-sweep
-hakmem_sweep_SOURCES = stress/sweep/main.c $(sweep_modules)
+hakmem_sweep_SOURCES = stress/sweep/main.c
 hakmem_sweep_CPPFLAGS = $(sweep_cppflags)
-hakmem_sweep_CFLAGS = $(AM_CFLAGS) $(GSL_CFLAGS) $(JANSSON_CFLAGS)
-hakmem_sweep_LDADD = $(GSL_LIBS) $(JANSSON_LIBS)
+hakmem_sweep_CFLAGS = $(sweep_cflags)
+hakmem_sweep_LDADD = libsweep.la
 
 # What the interpreters run.
 sweepscriptsdir = $(pkglibexecdir)/apps

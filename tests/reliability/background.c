@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { THREADS = 4, LIVE_MIB = 32, GARBAGE_MIB = 64, PROCESSES = 100, SLEEP_US = 100 * 1000 };
+enum { THREADS = 4, LIVE_MIB = 32, GARBAGE_MIB = 64, PROCESSES = 50, SLEEP_US = 100 * 1000 };
 
 static char **arguments;
 

@@ -13,7 +13,7 @@
 #include "tests/unit/unit.h"
 
 #define THREADS 4
-#define STEPS (4000 / UNIT_SLOW)
+#define STEPS (2400 / UNIT_SLOW)
 #define GENERATIONS 3
 #define SLOTS 24
 #define MAILBOXES 16
