@@ -23,7 +23,8 @@
 /* What an arena's depots may hold together before blocks go on to their slabs. */
 #define DEPOT_BYTES ((size_t)8 << 20)
 /* Before an arena with more than this in its depots maps a slab, those that have been idle for the
- * second figure give theirs up: a program that goes over to other sizes grows by little. */
+ * second figure give theirs up; all do where they are a large part of a heap that would grow. So a
+ * program that goes over to other sizes grows by little. */
 #define DEPOT_KEEP ((size_t)1 << 20)
 #define DEPOT_IDLE_MS 20
 /* So many contended acquisitions within so many ms bring the next doubling. Less than that costs
@@ -378,8 +379,9 @@ map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct b
 	if (!arena_lock(a))
 		return false;
 	if (a->depot_bytes > DEPOT_KEEP) {
+		bool all = pages_need(a->depot_bytes);
 		lock_release(&a->lock);
-		arena_age_depots(a, d->now_ms, DEPOT_IDLE_MS);
+		arena_age_depots(a, d->now_ms, all ? 0 : DEPOT_IDLE_MS);
 		if (!arena_lock(a))
 			return false;
 	}

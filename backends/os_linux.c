@@ -255,6 +255,27 @@ os_huge(void *p, size_t size)
 	errno = saved;
 }
 
+size_t
+os_touched(void *p, size_t size)
+{
+	enum { PAGES = 512 };
+	unsigned char present[PAGES];
+	size_t page = os_page_size(), step = PAGES * page, touched = 0;
+	int saved = errno;
+
+	for (size_t at = 0; at < size; at += step) {
+		size_t bytes = size - at < step ? size - at : step;
+		if (mincore((char *)p + at, bytes, present) != 0) {
+			touched = size;
+			break;
+		}
+		for (size_t i = 0; i * page < bytes; i++)
+			touched += (present[i] & 1) * page;
+	}
+	errno = saved;
+	return touched < size ? touched : size;
+}
+
 bool
 os_move(void *from, void *to, size_t size)
 {

@@ -10,6 +10,9 @@
 /* Records are committed this many bytes at a time: 1024 pages'. */
 #define RECORD_STEP ((size_t)64 << 10)
 #define MAX_GROWTH_PAGES ((size_t)64 << 20 >> PAGE_SHIFT)
+/* So much of a chunk is touched by a program that touches all of its blocks: the rest are the ends
+ * of blocks and slabs. */
+#define CHUNK_TOUCHED (CHUNK_BYTES / 8 * 7)
 #define META_CHUNK ((size_t)256 << 10)
 
 /* An empty heap: of all addresses only a non-canonical one passes the comparison. */
@@ -26,6 +29,9 @@ struct region {
 	size_t max_pages; /* reserved */
 	char *reservation;
 	size_t reserved_bytes;
+	/* The first page of a chunk that dense blocks were to fill and that has no huge page. */
+	size_t probe;
+	bool probed;
 };
 
 static struct region regions[MAX_REGIONS];
@@ -293,6 +299,30 @@ region_commit(struct region *r, size_t pages)
 	return os_commit(base + old * PAGE_BYTES, pages * PAGE_BYTES);
 }
 
+/* Huge pages hold memory that the program never touches. So they are asked for while it touches
+ * nearly all of what dense blocks fill; of each quarter that the heap grows by, a chunk goes
+ * without, to tell whether it still does. */
+static void
+ask_for_huge(struct region *r, char *base, size_t from, size_t pages)
+{
+	char *first = base + from * PAGE_BYTES;
+	size_t bytes = round_down(pages * PAGE_BYTES, CHUNK_BYTES);
+
+	if (first != (char *)round_up((size_t)first, CHUNK_BYTES) || bytes == 0)
+		return;
+	bool large = from >= CONFIG(huge) << 20 >> PAGE_SHIFT;
+	bool touched = large && (!r->probed || os_touched(base + r->probe * PAGE_BYTES,
+						       CHUNK_BYTES) >= CHUNK_TOUCHED);
+	if (!touched || from - r->probe >= from / 4) {
+		r->probe = from;
+		r->probed = true;
+		first += CHUNK_BYTES;
+		bytes -= CHUNK_BYTES;
+	}
+	if (touched && bytes > 0)
+		os_huge(first, bytes);
+}
+
 /* Moves r's frontier up. */
 static struct slab *
 region_grow(struct region *r, size_t pages, bool dense)
@@ -310,9 +340,8 @@ region_grow(struct region *r, size_t pages, bool dense)
 	s->npages = (uint32_t)pages;
 	s->base = base + old * PAGE_BYTES;
 	region_publish(r, base, records, old + pages);
-	if (dense && old >= CONFIG(huge) << 20 >> PAGE_SHIFT &&
-		s->base == (char *)round_up((size_t)s->base, CHUNK_BYTES))
-		os_huge(s->base, round_down(pages * PAGE_BYTES, CHUNK_BYTES));
+	if (dense)
+		ask_for_huge(r, base, old, pages);
 	if (r == regions) {
 		RELAXED_SET(hak_heap.last, (uintptr_t)base - 1);
 		RELAXED_SET(hak_heap.negated, (uintptr_t)0 - (old + pages) * PAGE_BYTES);

@@ -10,6 +10,10 @@
 #include "base/lock.h"
 
 /* Lengths below EXACT have a bin each, above it each doubling has eight. */
+/* Next to no free pages hold memory where they are less than this part of those in use; what is
+ * kept is a large part of these from the second one on. */
+#define IDLE_PART 8
+#define KEPT_PART 4
 #define EXACT 32
 #define BINS (EXACT + 8 * 24)
 /* The longest run: 16 TiB. With its alignment it still has a bin. */
@@ -583,6 +587,14 @@ pages_over_soft(size_t bytes)
 {
 	return HAK_UNLIKELY(load(&heap.soft) != SIZE_MAX) &&
 	       beyond(&heap.soft, bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0));
+}
+
+bool
+pages_need(size_t kept)
+{
+	size_t used = load(&heap.used);
+
+	return load(&heap.resident) <= used / IDLE_PART && kept / PAGE_BYTES > used / KEPT_PART;
 }
 
 struct pages_totals

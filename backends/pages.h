@@ -66,6 +66,9 @@ bool pages_is_limited(void);
 /* True where so many bytes more would be held than the soft limit allows. Any thread, approximate;
  * one load where there is no limit. */
 bool pages_over_soft(size_t bytes);
+/* True where further runs make the heap hold more memory, of which so many bytes that somebody
+ * keeps free are a large part. Any thread, approximate. */
+bool pages_need(size_t kept);
 /* Bytes given back so far; any thread. */
 size_t pages_purged(void);
 /* A snapshot; any thread. */

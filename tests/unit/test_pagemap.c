@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/test_pagemap.c - backends/pagemap: what is said of addresses inside, at the edges of
- * and outside the heap, while it grows too; start without memory. */
+ * and outside the heap, while it grows too; huge pages; start
+ * without memory. */
 #include "backends/pagemap.h"
 
 #include "backends/os.h"
@@ -252,6 +253,48 @@ START_TEST(test_growing)
 }
 END_TEST
 
+/* --- huge pages ------------------------------------------------------------------------------- */
+
+/* Bytes that huge pages were asked for while runs of dense blocks took the heap to so many MiB. */
+static size_t
+huge_until(size_t mib, bool touches)
+{
+	size_t before = os_advice().huge_bytes;
+
+	while (pagemap_committed() < mib << 20) {
+		struct slab *s = pages_alloc(1, 1, true);
+		ck_assert_ptr_nonnull(s);
+		slab_set_kind(s, SLAB_MID);
+		if (touches)
+			memset(s->base, 1, PAGE_BYTES);
+	}
+	return os_advice().huge_bytes - before;
+}
+
+START_TEST(test_huge_pages)
+{
+	void *p = os_map(2 * CHUNK_BYTES);
+	size_t before = os_advice().huge_bytes;
+
+	os_huge((void *)round_up((size_t)p, CHUNK_BYTES), CHUNK_BYTES);
+	bool there = os_advice().huge_bytes > before;
+	os_unmap(p, 2 * CHUNK_BYTES);
+	if (!there)
+		return;
+	hak_config.huge = 16;
+	pagemap_init();
+	ck_assert_uint_eq(huge_until(16, true), 0);
+	ck_assert_uint_ge(huge_until(64, true), (size_t)28 << 20);
+	/* What is not touched is noticed when a quarter has grown so, and as soon as it is again.
+	 */
+	huge_until(90, false);
+	ck_assert_uint_eq(huge_until(140, false), 0);
+	huge_until(180, true);
+	ck_assert_uint_ge(huge_until(250, true), (size_t)40 << 20);
+	pages_audit();
+}
+END_TEST
+
 /* --- without memory --------------------------------------------------------------------------- */
 
 /* Start meets a failing system and comes through; when there is memory later, the heap has some. */
@@ -288,6 +331,7 @@ main(void)
 	tcase_add_test(tc, test_edges);
 	tcase_add_test(tc, test_further_regions);
 	tcase_add_loop_test(tc, test_growing, 0, 2);
+	tcase_add_test(tc, test_huge_pages);
 	tcase_add_loop_test(tc, test_start_without_memory, 0, 12);
 	return run_suite(suite);
 }
