@@ -102,6 +102,35 @@ START_TEST(test_realloc_grow_by_constant)
 }
 END_TEST
 
+/* A block that grows by little is moved to one with room to go on; one that doubles is not. */
+START_TEST(test_realloc_spare)
+{
+	static const struct {
+		size_t from, step, to, moves;
+	} grown[] = {{16, 16, 1024, 24}, {100, 100, 3000, 14}, {1024, 512, 32768, 24}};
+	size_t moves = 0, size = grown[_i].from;
+	char *p = hak_malloc(size);
+
+	pattern_fill(p, 4, 0, size);
+	for (size_t usable = hak_malloc_usable_size(p); size < grown[_i].to;) {
+		p = checked_realloc(p, size, size + grown[_i].step, 4);
+		size += grown[_i].step;
+		pattern_fill(p, 4, (size - grown[_i].step) & ~(size_t)7, size);
+		moves += hak_malloc_usable_size(p) != usable;
+		usable = hak_malloc_usable_size(p);
+		ck_assert_uint_le(usable, size + size / 2);
+	}
+	ck_assert_msg(moves <= grown[_i].moves, "%zu moves from %zu to %zu by %zu", moves,
+		grown[_i].from, grown[_i].to, grown[_i].step);
+	hak_free(p);
+	p = hak_realloc(hak_malloc(512), 1024);
+	char *fresh = hak_malloc(1024);
+	ck_assert_uint_eq(hak_malloc_usable_size(p), hak_malloc_usable_size(fresh));
+	hak_free(p);
+	hak_free(fresh);
+}
+END_TEST
+
 /* Large blocks that grow side by side cannot all stay in place. */
 START_TEST(test_realloc_interleaved)
 {
@@ -228,6 +257,7 @@ api_add_realloc(Suite *suite)
 	tcase_add_loop_test(tc, test_realloc_every_pair, 0, n_sizes);
 	tcase_add_test(tc, test_realloc_grow_and_shrink);
 	tcase_add_loop_test(tc, test_realloc_grow_by_constant, 0, 4);
+	tcase_add_loop_test(tc, test_realloc_spare, 0, 3);
 	tcase_add_test(tc, test_realloc_interleaved);
 	tcase_add_loop_test(tc, test_realloc_failure_keeps_block, 0, n_sizes);
 	tcase_add_loop_test(tc, test_realloc_to_zero_frees, 0, n_sizes);
