@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arenas/background.h"
+#include "arenas/rules.h"
 #include "arenas/tune.h"
 #include "backends/backend.h"
 #include "backends/emergency.h"
@@ -295,13 +296,13 @@ resize_big(void *p, size_t size, uintptr_t site)
 }
 
 /* A block that grows by little is likely to go on so: its next one has an eighth to spare. Those of
- * L2.5 have as much anyway. */
+ * L2.5 have as much anyway. Site Rules go by the size that is asked for. */
 static size_t
 with_spare(size_t size, size_t usable)
 {
 	size_t spare = size + size / 8;
 
-	if (size <= usable || size - usable > usable / 4 || size > MID_MAX)
+	if (size <= usable || size - usable > usable / 4 || size > MID_MAX || rules_any())
 		return size;
 	return spare < MID_MAX ? spare : MID_MAX;
 }

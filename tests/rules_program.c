@@ -7,8 +7,10 @@
  * both N            big, with the same from other_site in between
  * plugin PATH N     small in a shared object that is loaded after the first slow paths
  * fork N            small in a child, which is the first to use that site
- * threads N         small in eight threads at once */
+ * threads N         small in eight threads at once
+ * grow N            how many sizes a block has had that grew N times by 16 bytes */
 #include <dlfcn.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +149,21 @@ in_threads(int n)
 		pthread_join(threads[i], NULL);
 }
 
+static void
+grow(int times)
+{
+	size_t usable = 0, sizes = 0;
+	char *p = NULL;
+
+	for (int i = 1; i <= times; i++) {
+		p = filled(realloc(p, (size_t)i * 16), (size_t)i * 16);
+		sizes += malloc_usable_size(p) != usable;
+		usable = malloc_usable_size(p);
+	}
+	free(p);
+	printf("%zu\n", sizes);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -163,7 +180,9 @@ main(int argc, char **argv)
 		in_child(n);
 	else if (strcmp(mode, "threads") == 0)
 		in_threads(n);
+	else if (strcmp(mode, "grow") == 0)
+		grow(n);
 	else
-		fail("usage: small|big|both|fork|threads N, or plugin PATH N");
+		fail("usage: small|big|both|fork|threads|grow N, or plugin PATH N");
 	return 0;
 }

@@ -158,6 +158,14 @@ def test_threads(library):
     require(13 in arenas_with_events(r) and acted(r)[1] >= EVENTS, f"{r['rules']}")
 
 
+def test_realloc(library):
+    """Rules go by sizes, so realloc then asks for no more than the program does."""
+    plain, _ = report_of(library, "", "grow", 64)
+    ruled, _ = report_of(library, "symbol small_site -> arena 9\n", "grow", 64)
+    require(int(plain) < 30, f"{plain} sizes without rules")
+    require(int(ruled) == 64 or "jemalloc" in library, f"{ruled} sizes with rules")
+
+
 def test_messages(library):
     _, messages, reports = run(library, "symbol small_site -> arena 9\nsymbol x -> arena 99\n",
                                "small", EVENTS)
@@ -170,7 +178,8 @@ def test_messages(library):
 
 
 TESTS = (test_symbol, test_module_and_offset, test_id, test_bigcache,
-         test_other_sites_are_left_alone, test_dlopen, test_fork, test_threads, test_messages)
+         test_other_sites_are_left_alone, test_dlopen, test_fork, test_threads, test_realloc,
+         test_messages)
 
 
 run_all(TESTS)
