@@ -447,6 +447,7 @@ pagemap_drop_region(unsigned region)
 	if (region == 0)
 		return false;
 	region_publish(r, NULL, NULL, 0);
+	r->probed = false;
 	os_release(r->reservation, r->reserved_bytes);
 	return true;
 }

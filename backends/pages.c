@@ -9,11 +9,11 @@
 #include "base/inject.h"
 #include "base/lock.h"
 
-/* Lengths below EXACT have a bin each, above it each doubling has eight. */
-/* Next to no free pages hold memory where they are less than this part of those in use; what is
- * kept is a large part of these from the second one on. */
+/* Next to no free pages hold memory where they are at most the first part of those in use; what is
+ * kept is a large part where it is more than the second. */
 #define IDLE_PART 8
 #define KEPT_PART 4
+/* Lengths below EXACT have a bin each, above it each doubling has eight. */
 #define EXACT 32
 #define BINS (EXACT + 8 * 24)
 /* The longest run: 16 TiB. With its alignment it still has a bin. */
