@@ -307,10 +307,11 @@ with_spare(size_t size, size_t usable)
 	return spare < MID_MAX ? spare : MID_MAX;
 }
 
-/* To another block, of `want` bytes if they are to be had, of which `size` are needed. */
+/* To another block. */
 static void *
-move_at(void *p, size_t want, size_t size, size_t usable, uintptr_t site)
+move_at(void *p, size_t size, size_t usable, uintptr_t site)
 {
+	size_t want = with_spare(size, usable);
 	void *moved = api_malloc_at(want, site);
 
 	if (HAK_UNLIKELY(!moved) && want > size)
@@ -326,7 +327,7 @@ move_at(void *p, size_t want, size_t size, size_t usable, uintptr_t site)
 static HAK_COLD void *
 move_from_frame(void *p, size_t size, size_t usable)
 {
-	void *moved = move_at(p, size, size, usable, SITE_BEGIN(true));
+	void *moved = move_at(p, size, usable, SITE_BEGIN(true));
 
 	site_end();
 	return moved;
@@ -338,7 +339,7 @@ realloc_move(void *p, size_t size, size_t usable)
 {
 	if (site_wants_attention())
 		return move_from_frame(p, size, usable);
-	return move_at(p, with_spare(size, usable), size, usable, HAK_SITE());
+	return move_at(p, size, usable, HAK_SITE());
 }
 
 HAK_INLINE void *

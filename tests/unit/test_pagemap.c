@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/test_pagemap.c - backends/pagemap: what is said of addresses inside, at the edges of
- * and outside the heap, while it grows too; huge pages; start
- * without memory. */
+ * and outside the heap, while it grows too; huge pages; start without memory. */
 #include "backends/pagemap.h"
 
 #include "backends/os.h"
@@ -285,8 +284,7 @@ START_TEST(test_huge_pages)
 	pagemap_init();
 	ck_assert_uint_eq(huge_until(16, true), 0);
 	ck_assert_uint_ge(huge_until(64, true), (size_t)28 << 20);
-	/* What is not touched is noticed when a quarter has grown so, and as soon as it is again.
-	 */
+	/* What is not touched is noticed when a quarter has grown so, and when it is again. */
 	huge_until(90, false);
 	ck_assert_uint_eq(huge_until(140, false), 0);
 	huge_until(180, true);
