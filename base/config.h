@@ -43,8 +43,9 @@ enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 	X(giveback, 33554432, 1048576, 1ull << 46, "bytes",                                        \
 		"A larger block is given back to the system when it is freed. Also mallopt's "     \
 		"M_MMAP_THRESHOLD.")                                                               \
-	X(huge, 64, 0, 1048576, "MiB",                                                             \
-		"The heap size from which huge pages are asked for where the heap grows densely.") \
+	X(huge, 1048576, 0, 1048576, "MiB",                                                        \
+		"The heap size from which huge pages are asked for where the heap grows densely. " \
+		"1048576: never.")                                                                 \
 	X(keep, 0, 0, 1ull << 46, "bytes",                                                         \
 		"Free memory that ageing leaves alone. Also mallopt's M_TRIM_THRESHOLD.")          \
 	X(learn, LEARN_OFF, LEARN_OFF, LEARN_LOG, "off|learn|frozen|log",                          \
