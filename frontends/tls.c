@@ -145,6 +145,8 @@ alloc_swapped(struct cache *c, unsigned cls)
 		return NULL;
 	k->until[cls] -= n;
 	set_counted(own, active > spare ? take_active(c, cls) : take_spare(s));
+	/* Larger magazines make this rarer. */
+	grow_capacity(c, cls);
 	return bin_pop(own);
 }
 
