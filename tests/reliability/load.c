@@ -20,7 +20,7 @@ enum { THREADS = 3 };
 static void *
 load_thread(void *argument)
 {
-	for (uint64_t i = 0; i < 10; i++)
+	for (uint64_t i = 0; i < 6; i++)
 		case_load((uintptr_t)argument + i, 500, 256 << 10);
 	return NULL;
 }

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { HELD = 16, BATCH = 400, SIGNALS = 500, SECONDS_LEAST = 2, SECONDS_MOST = 40 };
+enum { HELD = 16, BATCH = 400, SIGNALS = 500, SECONDS_LEAST = 1, SECONDS_MOST = 40 };
 
 static size_t handler_min;
 static size_t handler_max;

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #define RUNS_MAX 160
-#define STEPS (2400 / UNIT_SLOW)
+#define STEPS (1600 / UNIT_SLOW)
 /* Words per page that the model writes. */
 #define MARKS 3
 
