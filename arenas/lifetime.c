@@ -9,6 +9,7 @@ _Static_assert(LIFETIME_SLOTS == 1 << (64 - 52), "the key's highest bits are a s
 _Static_assert(BIN_CLASSES <= 256, "a class fits below the site");
 
 struct lifetime_table hak_lifetime;
+struct lifetime_known hak_lifetime_known;
 
 uint64_t
 lifetime_threshold(uint64_t live_bytes)
@@ -56,4 +57,28 @@ lifetime_publish(uintptr_t site, unsigned cls, bool lasting)
 	RELAXED_SET(*slot, lasting ? key : 0);
 	RELAXED_SET(
 		hak_lifetime.sites[cls], RELAXED(hak_lifetime.sites[cls]) + (lasting ? 1 : -1u));
+}
+
+struct lifetime_site *
+lifetime_known(uint64_t id, unsigned cls)
+{
+	struct lifetime_known *known = &hak_lifetime_known;
+
+	for (unsigned i = 0; i < known->count; i++)
+		if (known->sites[i].id == id && known->sites[i].cls == cls)
+			return &known->sites[i];
+	return NULL;
+}
+
+bool
+lifetime_know(uint64_t id, unsigned cls)
+{
+	struct lifetime_known *known = &hak_lifetime_known;
+
+	if (lifetime_known(id, cls))
+		return true;
+	if (known->count == LIFETIME_KNOWN)
+		return false;
+	known->sites[known->count++] = (struct lifetime_site){id, cls, false};
+	return true;
 }

@@ -9,6 +9,10 @@
  * LIFETIME_ENTER, and stays so until that bound is below LIFETIME_LEAVE. Old samples count for less
  * and less.
  *
+ * What an earlier process found comes by HAKMEM_POLICY's file (policy.h): call sites by their id,
+ * which is the same in every process, and classes. The first sample of such a site counts as
+ * LIFETIME_TRUST that lasted.
+ *
  * Tallies are guarded by the profile's lock. The table is written under it and read by any thread,
  * each entry by itself: a reader that sees an old entry places one block the old way. */
 #ifndef HAK_ARENAS_LIFETIME_H
@@ -31,6 +35,12 @@
 /* The arenas' group of blocks that last. */
 #define LIFETIME_GROUP 1
 #define LIFETIME_SLOTS 4096
+/* Enough to be lasting at once, and little beside what comes to be known. */
+#define LIFETIME_TRUST 16
+/* So many sites are taken from a file at most, and written to one. */
+#define LIFETIME_KNOWN 1024
+/* The id of call sites that have none: they are in no file, or not return addresses. */
+#define LIFETIME_NAMELESS UINT64_C(1)
 
 struct lifetime_tally {
 	uint32_t ended, lasted; /* numbers */
@@ -43,7 +53,21 @@ struct lifetime_table {
 	_Atomic uintptr_t keys[LIFETIME_SLOTS]; /* 0: empty */
 };
 
+/* A call site and a class. */
+struct lifetime_site {
+	uint64_t id; /* as in profiles and Site Rules */
+	unsigned cls;
+	bool met; /* this process has had a sample of it; the profile's lock */
+};
+
+/* Those that lasted in an earlier process. Filled under the startup lock. */
+struct lifetime_known {
+	struct lifetime_site sites[LIFETIME_KNOWN];
+	unsigned count;
+};
+
 extern struct lifetime_table hak_lifetime HAK_HIDDEN;
+extern struct lifetime_known hak_lifetime_known HAK_HIDDEN;
 
 /* True where HAKMEM_PLACEMENT looks at lifetimes, acting or not. */
 HAK_INLINE bool
@@ -62,6 +86,12 @@ bool lifetime_judge(struct lifetime_tally *t);
 /* Puts the site into the table, or takes it out. Nothing where its entry is another's, or the class
  * has no slabs of several blocks to keep apart. */
 void lifetime_publish(uintptr_t site, unsigned cls, bool lasting);
+
+/* The site is known to last; nothing happens where it is known already. False where there are too
+ * many. Under the startup lock. */
+bool lifetime_know(uint64_t id, unsigned cls);
+/* The entry of a site that was known before the process began; NULL. */
+struct lifetime_site *lifetime_known(uint64_t id, unsigned cls);
 
 /* A sample has lasted, or ended before. */
 HAK_INLINE void

@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: MIT
  * arenas/policy.c - the table of policies, and the file.
  *
- * The file is text. The first line is "hakmem-policy 1"; after it, in any order, one of each:
+ * The file is text. The first line is "hakmem-policy 1"; after it, in any order, the first two
+ * once, the others as often as there are:
  *
  *     state frozen                   or learn
  *     policy NAME                    the one that is played
  *     rating NAME RATING G W D L     of each policy, or of some: the rating and numbers of games
- *     sizes N ...                    the bytes allocated, by powers of two, in thousandths
+ *     sizes N ...                    the bytes allocated, by powers of two, in thousandths; once
+ *     lasting ID SIZE                a call site's id and a size: those blocks last
  *
  * Empty lines and those that begin with # are passed over. */
 #include "arenas/policy.h"
 
 #include <string.h>
 
+#include "backends/os.h"
 #include "backends/os_file.h"
 #include "backends/os_lines.h"
 #include "base/assert.h"
 #include "base/config.h"
+#include "base/digits.h"
 
 #define VERSION_LINE "hakmem-policy 1"
 #define LINE_BYTES 256
 #define FILE_BYTES 2048
+/* A line of a site. */
+#define SITE_BYTES 40
 #define SHARES 1000
 /* A rating in a file is within these; Elo's own stay far inside. */
 #define RATING_LEAST 100
@@ -189,13 +195,27 @@ take_sizes(struct reading *r, char *line)
 }
 
 static const char *
+take_lasting(struct reading *r, char *line)
+{
+	const char *id = next_word(&line), *size = next_word(&line);
+	uint64_t number, bytes;
+
+	(void)r;
+	if (!id || strlen(id) != 16 || !digits_take(&id, 16, &number) || *id)
+		return "a site's id has 16 hexadecimal digits";
+	if (!size || !digits_take(&size, 10, &bytes) || *size || bytes == 0 || bytes > MID_MAX)
+		return "behind a site's id comes a size from 1 to 32768";
+	return lifetime_know(number, sizeclass_of(bytes)) ? NULL : "there are too many sites";
+}
+
+static const char *
 take_line(struct reading *r, char *line)
 {
 	static const struct {
 		const char *word;
 		const char *(*take)(struct reading *, char *);
 	} kinds[] = {{"state", take_state}, {"policy", take_policy}, {"rating", take_rating},
-		{"sizes", take_sizes}};
+		{"sizes", take_sizes}, {"lasting", take_lasting}};
 	const char *word = next_word(&line);
 
 	if (!word || *word == '#')
@@ -203,7 +223,7 @@ take_line(struct reading *r, char *line)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(word, kinds[i].word) == 0)
 			return kinds[i].take(r, line);
-	return "a line begins with state, policy, rating, sizes or #";
+	return "a line begins with state, policy, rating, sizes, lasting or #";
 }
 
 /* NULL, or what is wrong, and in which line. */
@@ -228,7 +248,7 @@ read_all(struct os_lines *lines, struct reading *r, size_t *number)
 	return wrong;
 }
 
-void
+bool
 policy_load(struct learner *l, const char *path, bool held)
 {
 	struct reading r = {.policy = POLICIES};
@@ -236,15 +256,17 @@ policy_load(struct learner *l, const char *path, bool held)
 	size_t number;
 
 	if (!os_lines_open(&lines, path)) {
-		if (os_file_exists(path))
+		bool there = os_file_exists(path);
+		if (there)
 			log_line("%s: the policy file cannot be read; left out", path);
-		return;
+		return !there;
 	}
 	const char *wrong = read_all(&lines, &r, &number);
 	os_lines_close(&lines);
 	if (wrong) {
+		hak_lifetime_known.count = 0;
 		log_line("%s:%u: %s; the policy file is left out", path, number, wrong);
-		return;
+		return false;
 	}
 	for (unsigned i = 0; i < l->count && i < POLICIES; i++)
 		if (r.rated[i])
@@ -254,17 +276,19 @@ policy_load(struct learner *l, const char *path, bool held)
 	memcpy(l->sizes, r.shares, sizeof(l->sizes));
 	if (r.frozen || held)
 		learn_freeze(l, held);
+	return true;
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
 
 /* Adds to the text; it has room for all there can be. */
-#define PUT(...) used += log_text(text + used, sizeof(text) - used, __VA_ARGS__)
+#define PUT(...) used += log_text(text + used, size - used, __VA_ARGS__)
 
-bool
-policy_save(const struct learner *l, const char *path)
+/* Returns the length. */
+static size_t
+write_all(const struct learner *l, const struct lifetime_site *sites, unsigned nsites, char *text,
+	size_t size)
 {
-	char text[FILE_BYTES];
 	size_t used = 0;
 
 	PUT("%s\nstate %s\npolicy %s\n", VERSION_LINE,
@@ -281,10 +305,24 @@ policy_save(const struct learner *l, const char *path)
 			PUT(" %u", (size_t)(l->sizes[i] * SHARES + 0.5));
 		PUT("\n");
 	}
-	if (os_file_replace(path, text, used))
-		return true;
-	log_line("%s: the policy file cannot be written", path);
-	return false;
+	for (unsigned i = 0; i < nsites; i++)
+		PUT("lasting %x %u\n", (size_t)sites[i].id, (size_t)sizeclass_size(sites[i].cls));
+	return used;
 }
 
 #undef PUT
+
+bool
+policy_save(const struct learner *l, const struct lifetime_site *sites, unsigned nsites,
+	const char *path)
+{
+	size_t size = FILE_BYTES + (size_t)nsites * SITE_BYTES;
+	char *text = os_map(size);
+	bool ok = text && os_file_replace(path, text, write_all(l, sites, nsites, text, size));
+
+	if (text)
+		os_unmap(text, size);
+	if (!ok)
+		log_line("%s: the policy file cannot be written", path);
+	return ok;
+}

@@ -66,6 +66,7 @@ static struct {
 	bool on, acts;       /* fixed */
 	uint64_t since, due; /* samples since sites were last judged; judged at so many */
 	uint64_t threshold;  /* bytes */
+	uint64_t (*name)(uintptr_t site); /* NULL: sites have no names; fixed */
 } learner;
 
 /* Samples between two looks at all sites and slots of the live table: at least so many, and this
@@ -395,8 +396,8 @@ forget(uintptr_t address)
 	PROBE1(otel_memory, free, address);
 }
 
-/* A sample begins; lock. False when there is no room, and nothing has changed then. */
-static bool
+/* A sample begins; lock. Its site, or NULL when there is no room, and nothing has changed then. */
+static struct profile_site *
 remember(uintptr_t address, size_t size, const uintptr_t *frames, unsigned nframes, bool extra)
 {
 	uint32_t site;
@@ -404,11 +405,11 @@ remember(uintptr_t address, size_t size, const uintptr_t *frames, unsigned nfram
 	/* Its end went unseen. */
 	forget(address);
 	if (!live_reserve() || !site_find(frames, nframes, &site))
-		return false;
+		return NULL;
 	struct profile_site *s = site_at(site);
 	struct profile_size *sizes = size_find(s, size_step(size));
 	if (!sizes)
-		return false;
+		return NULL;
 	struct estimate e = worth(size, extra);
 	sizes->samples++;
 	s->samples++;
@@ -432,7 +433,23 @@ remember(uintptr_t address, size_t size, const uintptr_t *frames, unsigned nfram
 	PROBE3(otel_memory, alloc, address, size, e.bytes);
 	if (HAK_UNLIKELY(learner.on) && ++learner.since >= learner.due)
 		judge_all();
-	return true;
+	return s;
+}
+
+/* Sites are never removed, nor moved; lock. */
+static void
+recall(struct profile_site *s, uint64_t id)
+{
+	unsigned cls = sizeclass_of(s->frames[1]);
+	struct lifetime_site *known = s->id ? NULL : lifetime_known(id, cls);
+
+	s->id = id;
+	if (!known)
+		return;
+	known->met = true;
+	s->tally.lasted += LIFETIME_TRUST;
+	if (lifetime_judge(&s->tally) && learner.acts)
+		lifetime_publish(s->frames[0], cls, s->tally.lasting);
 }
 
 /* --- from the front-ends --------------------------------------------------------------------- */
@@ -477,10 +494,23 @@ enter(void)
 	return true;
 }
 
+/* Reading the process's maps takes a tenth of a millisecond: without the lock. */
+static HAK_COLD void
+name_site(struct profile_site *s, uintptr_t site)
+{
+	uint64_t id = learner.name(site);
+
+	if (id == 0 || !enter())
+		return;
+	recall(s, id);
+	lock_release(&profile_lock);
+}
+
 static bool
 note(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nframes, bool extra)
 {
-	bool placed = size <= MID_MAX, ok = false;
+	bool placed = size <= MID_MAX, unnamed = false;
+	struct profile_site *s = NULL;
 	const uintptr_t site_and_size[] = {placed ? site : 0, placed ? size : MID_MAX + 1};
 
 	if (HAK_UNLIKELY(learner.on)) {
@@ -491,13 +521,16 @@ note(void *p, size_t size, uintptr_t site, const uintptr_t *frames, unsigned nfr
 		nframes = 1;
 	}
 	if (enter()) {
-		ok = remember((uintptr_t)p, size, frames,
+		s = remember((uintptr_t)p, size, frames,
 			nframes < PROFILE_FRAMES ? nframes : PROFILE_FRAMES, extra);
+		unnamed = HAK_UNLIKELY(learner.name != NULL) && placed && s && s->id == 0;
 		lock_release(&profile_lock);
 	}
-	if (!ok)
+	if (!s)
 		atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
-	return ok;
+	if (unnamed)
+		name_site(s, site);
+	return s != NULL;
 }
 
 bool
@@ -532,6 +565,33 @@ profile_learn(bool acts)
 	learner.acts = acts;
 	learner.due = LOOK_LEAST;
 	learner.threshold = lifetime_threshold(0);
+}
+
+void
+profile_name_sites(uint64_t (*name)(uintptr_t site))
+{
+	learner.name = name;
+}
+
+bool
+profile_lasting(struct lifetime_site *out, unsigned most, unsigned *n)
+{
+	const struct lifetime_known *known = &hak_lifetime_known;
+
+	*n = 0;
+	if (!enter())
+		return false;
+	for (uint32_t i = 0; i < profile.nsites && *n < most; i++) {
+		const struct profile_site *s = site_at(i);
+		if (s->tally.lasting && s->id > LIFETIME_NAMELESS)
+			out[(*n)++] =
+				(struct lifetime_site){s->id, sizeclass_of(s->frames[1]), true};
+	}
+	for (unsigned i = 0; i < known->count && *n < most; i++)
+		if (!known->sites[i].met)
+			out[(*n)++] = known->sites[i];
+	lock_release(&profile_lock);
+	return true;
 }
 
 bool

@@ -48,7 +48,9 @@ struct profile_site {
 	/* Freed samples by floor(log2) of the bytes allocated and the time passed meanwhile. */
 	uint64_t lifetime_bytes[PROFILE_BYTES_BUCKETS];
 	uint64_t lifetime_ms[PROFILE_MS_BUCKETS];
-	struct lifetime_tally tally; /* while lifetimes are tallied (profile_learn) */
+	/* While lifetimes are tallied (profile_learn); the id where sites are named, 0 before. */
+	struct lifetime_tally tally;
+	uint64_t id;
 };
 
 /* The mean distance of samples in bytes; 0: profiling is off. Set under the startup lock. */
@@ -100,6 +102,15 @@ struct profile_lifetime {
 /* Tallies sites' lifetimes from now on (lifetime.h); publishes those that last where `acts`. Under
  * the startup lock. */
 void profile_learn(bool acts);
+/* From now on sites whose lifetimes are tallied are named by this function, once each: the id of a
+ * call site, LIFETIME_NAMELESS where it has none, 0 where that cannot be told now. It is called
+ * without a lock, on slow paths. Those that are known to last do so at once. Under the startup
+ * lock. */
+void profile_name_sites(uint64_t (*name)(uintptr_t site));
+/* Sites that last and have a name, and those that are known to and have not been met, `most` of
+ * them at most; *n is their number. False while a fork holds the lock. The caller as in
+ * profile_alloc. */
+bool profile_lasting(struct lifetime_site *out, unsigned most, unsigned *n);
 /* False where no lifetimes are tallied, or while a fork holds the lock. The caller as above. */
 bool profile_lifetime(struct profile_lifetime *out);
 

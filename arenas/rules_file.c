@@ -14,6 +14,7 @@
 #include "backends/os_lines.h"
 #include "backends/pages.h"
 #include "base/assert.h"
+#include "base/digits.h"
 
 #define BLANKS " \t\r"
 #define REASON_BYTES 256
@@ -60,28 +61,6 @@ next_word(char **text)
 
 /* --- numbers --------------------------------------------------------------------------------- */
 
-/* Digits of the base; moves the text behind them. False where there are none, or too many. */
-static bool
-take_digits(const char **text, unsigned base, uint64_t *out)
-{
-	const char *start = *text;
-	uint64_t value = 0;
-
-	for (;; ++*text) {
-		char c = **text, lower = (char)(c | 0x20);
-		unsigned digit = c >= '0' && c <= '9'           ? (unsigned)(c - '0')
-				 : lower >= 'a' && lower <= 'f' ? (unsigned)(lower - 'a') + 10
-								: base;
-		if (digit >= base)
-			break;
-		if (value > (UINT64_MAX - digit) / base)
-			return false;
-		value = value * base + digit;
-	}
-	*out = value;
-	return *text != start;
-}
-
 static bool
 take_offset(const char **text, uintptr_t *out)
 {
@@ -90,7 +69,7 @@ take_offset(const char **text, uintptr_t *out)
 	if (strncmp(*text, "0x", 2) != 0)
 		return false;
 	*text += 2;
-	if (!take_digits(text, 16, &value))
+	if (!digits_take(text, 16, &value))
 		return false;
 	*out = (uintptr_t)value;
 	return true;
@@ -102,7 +81,7 @@ take_size(const char **text, size_t *out)
 	static const char units[] = "KMG";
 	uint64_t value;
 
-	if (!take_digits(text, 10, &value))
+	if (!digits_take(text, 10, &value))
 		return false;
 	const char *unit = **text ? strchr(units, **text & ~0x20) : NULL;
 	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
@@ -168,7 +147,7 @@ take_site(struct reading *in, const char *word)
 {
 	const char *text = word;
 
-	if (strlen(word) == 16 && take_digits(&text, 16, &in->rule.id) && *text == '\0')
+	if (strlen(word) == 16 && digits_take(&text, 16, &in->rule.id) && *text == '\0')
 		return true;
 	return refuse(in, "\"%s\" is no site's id, which has 16 hexadecimal digits", word);
 }
@@ -240,7 +219,7 @@ take_arena(struct reading *in, const char *value)
 
 	if (in->rule.actions & RULE_ARENA)
 		return refuse(in, "\"arena\" twice");
-	if (!value || !take_digits(&text, 10, &index) || *text || index >= MAX_ARENAS)
+	if (!value || !digits_take(&text, 10, &index) || *text || index >= MAX_ARENAS)
 		return refuse(in, "\"arena\" needs a number from 0 to %u", (size_t)MAX_ARENAS - 1);
 	in->rule.arena = (unsigned)index;
 	in->rule.actions |= RULE_ARENA;

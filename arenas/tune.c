@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arenas/arena.h"
+#include "arenas/profile.h"
 #include "backends/os.h"
 #include "base/assert.h"
 #include "base/config.h"
@@ -31,6 +32,7 @@ static struct {
 	bool open;
 	size_t resident;
 	uint32_t saved_games; /* games when the file was last written or read */
+	bool keeps;           /* there is a file, which is to be written; fixed at start */
 	uint64_t clock_ns;    /* what one reading of the clock adds to a sample; fixed at start */
 } tune = {.lock = LOCK_INITIALIZER(RANK_LEARN)};
 
@@ -167,17 +169,21 @@ games_played(void)
 	return games;
 }
 
+/* Lock held. */
 static void
-save(void)
+save(const struct lifetime_site *sites, unsigned nsites)
 {
-	const char *path = CONFIG_PATH(policy);
-	uint32_t games = games_played();
+	/* Once, whether it goes well or not: it would not the next time either. */
+	tune.saved_games = games_played();
+	policy_save(&tune.learner, sites, nsites, CONFIG_PATH(policy));
+}
 
-	if (!path || games == tune.saved_games)
-		return;
-	/* Once, whether it went well or not: it would not the next time either. */
-	tune.saved_games = games;
-	policy_save(&tune.learner, path);
+/* What the learner has learned since; which sites last is asked at the end. Lock held. */
+static void
+save_games(void)
+{
+	if (tune.keeps && games_played() != tune.saved_games)
+		save(hak_lifetime_known.sites, hak_lifetime_known.count);
 }
 
 /* The window is over: asks what comes next, and does it. Lock held. */
@@ -196,7 +202,7 @@ close_window(const struct learn_window *w)
 	if (l->incumbent != incumbent || (before == LEARNER_LEARNS) != (l->state == LEARNER_LEARNS))
 		memset(&tune.chosen, 0, sizeof(tune.chosen));
 	if (before == LEARNER_LEARNS && l->state == LEARNER_FROZEN)
-		save();
+		save_games();
 	tune.start = tune.now;
 	if (d.play == played)
 		return;
@@ -229,19 +235,21 @@ void
 tune_begin(void)
 {
 	const char *path = CONFIG_PATH(policy);
-	bool held = CONFIG(learn) == LEARN_HELD;
+	bool held = CONFIG(learn) == LEARN_HELD, off = CONFIG(learn) == LEARN_OFF;
 	uint64_t ns;
 
-	if (CONFIG(learn) == LEARN_OFF)
+	if (off && !(path && lifetime_is_learned()))
 		return;
 	ns = os_now_ns();
 	/* A seed of its own for each process, so that a fleet does not explore in step. */
 	learn_begin(&tune.learner, POLICIES, 0, mix64(ns), ns / NS_PER_MS);
 	if (held)
 		learn_freeze(&tune.learner, true);
-	if (path)
-		policy_load(&tune.learner, path, held);
+	tune.keeps = path && policy_load(&tune.learner, path, held) && !held;
 	tune.saved_games = games_played();
+	/* What the file says of policies goes back into it as it was. */
+	if (off)
+		return;
 	policy_publish(&policies[tune.learner.playing]);
 	tune.clock_ns = clock_cost();
 	tune.now.ns = ns;
@@ -255,11 +263,25 @@ tune_begin(void)
 void
 tune_end(void)
 {
-	/* Who holds it is saving, or the process ends in the middle of a tick. */
-	if (!RELAXED(hak_tune_on) || CONFIG(learn) == LEARN_HELD || !lock_try(&tune.lock))
+	size_t bytes = LIFETIME_KNOWN * sizeof(struct lifetime_site);
+	struct lifetime_site *sites = NULL;
+	unsigned n = 0;
+
+	if (!tune.keeps)
 		return;
-	save();
-	lock_release(&tune.lock);
+	if (lifetime_is_learned())
+		sites = os_map(bytes);
+	bool found = sites && profile_lasting(sites, LIFETIME_KNOWN, &n);
+	/* Who holds it is saving, or the process ends in the middle of a tick. */
+	if (lock_try(&tune.lock)) {
+		if (found && (n > 0 || hak_lifetime_known.count > 0))
+			save(sites, n);
+		else
+			save_games();
+		lock_release(&tune.lock);
+	}
+	if (sites)
+		os_unmap(sites, bytes);
 }
 
 bool

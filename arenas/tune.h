@@ -61,7 +61,9 @@ tune_clock_stop(struct tune_clock c)
 void tune_begin(void);
 /* Closes the window if it is due. Any thread, which holds no lock; one does it, others pass. */
 void tune_tick(void);
-/* Writes what has been learned, if anything, to HAKMEM_POLICY's file. */
+/* Writes what has been learned, if anything, to HAKMEM_POLICY's file, and with
+ * HAKMEM_PLACEMENT=lifetime which sites last. The caller is between frontend_enter and
+ * frontend_leave. */
 void tune_end(void);
 /* A snapshot; false where nothing is learned or measured. */
 bool tune_report(struct tune_report *out);

@@ -31,7 +31,7 @@ put_string(struct sink *s, const char *text)
 }
 
 static void
-put_number(struct sink *s, size_t value, unsigned base)
+put_number(struct sink *s, size_t value, unsigned base, int least)
 {
 	char digits[24];
 	int n = 0;
@@ -39,7 +39,7 @@ put_number(struct sink *s, size_t value, unsigned base)
 	do {
 		digits[n++] = "0123456789abcdef"[value % base];
 		value /= base;
-	} while (value != 0);
+	} while (value != 0 || n < least);
 	while (n > 0)
 		put_char(s, digits[--n]);
 }
@@ -60,10 +60,13 @@ log_format(char *buf, size_t size, const char *format, va_list args)
 			break;
 		case 'p':
 			put_string(&s, "0x");
-			put_number(&s, (size_t)va_arg(args, void *), 16);
+			put_number(&s, (size_t)va_arg(args, void *), 16, 1);
 			break;
 		case 'u':
-			put_number(&s, va_arg(args, size_t), 10);
+			put_number(&s, va_arg(args, size_t), 10, 1);
+			break;
+		case 'x':
+			put_number(&s, va_arg(args, size_t), 16, 16);
 			break;
 		default:
 			put_char(&s, *format);

@@ -14,8 +14,9 @@
 #endif
 
 /* A line on standard error by write(2), in one call: "hakmem: " and then the arguments. The format
- * knows %s (string), %p (address, as 0x...), %u (size_t, decimal) and %%. Longer lines are cut at
- * 512 bytes. Thread-safe and async-signal-safe; errno is preserved. */
+ * knows %s (string), %p (address, as 0x...), %u (size_t, decimal), %x (size_t, 16 hexadecimal
+ * digits) and %%. Longer lines are cut at 512 bytes. Thread-safe and async-signal-safe; errno is
+ * preserved. */
 void log_line(const char *format, ...) __attribute__((cold));
 
 /* The same formatting into buf, cut at size and terminated; returns the length written. */

@@ -112,7 +112,8 @@ enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 /* field, what it does. Settings that are a path: none by default. */
 #define CONFIG_PATHS(X)                                                                            \
 	X(policy, "The file from which the learner takes what it learned before, and to which it " \
-		  "writes what it has learned. docs/learning.md describes it.")                    \
+		  "writes what it has learned; with HAKMEM_PLACEMENT=lifetime the call sites "     \
+		  "whose blocks last, too. docs/learning.md describes it.")                        \
 	X(profile_file,                                                                            \
 		"The name of the profiles that are written at exit, on a signal and where "        \
 		"the program names none. %p stands for the process, %n for a running "             \

@@ -408,7 +408,10 @@ static void __attribute__((constructor)) library_begin(void)
 static void __attribute__((destructor)) library_end(void)
 {
 	profile_file_at_exit();
+	bool entered = frontend_enter();
 	tune_end();
+	if (entered)
+		frontend_leave();
 	if (CONFIG(stats))
 		hak_malloc_stats();
 }

@@ -644,6 +644,7 @@ write_lifetime(struct writer *w)
 		writer_number(w, "threshold_bytes", found.threshold);
 		writer_number(w, "sites", found.sites);
 		writer_number(w, "lasting_sites", found.lasting);
+		writer_number(w, "known_sites", hak_lifetime_known.count);
 		writer_number(w, "lasting_slabs", lasting_slabs);
 		writer_number(w, "lasting_pages", lasting_pages);
 		writer_number(w, "spare_slabs", spare);

@@ -81,6 +81,17 @@ resolve_site(uintptr_t site)
 		resolve_frames(site, &site, 1);
 }
 
+uint64_t
+resolve_id(uintptr_t site)
+{
+	struct module module;
+	bool readable = true;
+
+	if (site & SITE_MIXED || (!module_find(site, &module, &readable) && readable))
+		return LIFETIME_NAMELESS;
+	return readable ? module_site_id(0, &module, site) : 0;
+}
+
 void
 resolve_fork_prepare(void)
 {

@@ -35,6 +35,8 @@ startup(void)
 		backend_init();
 		arena_init();
 		profile_init();
+		if (CONFIG_PATH(policy) && lifetime_is_learned())
+			profile_name_sites(resolve_id);
 		site_init();
 		counts_init();
 		frontend_init();

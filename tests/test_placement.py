@@ -3,13 +3,14 @@
 # tests/test_placement.py - HAKMEM_PLACEMENT in every library that HAKMEM_TEST_VARIANTS names.
 # isolate: a freed address never comes back to a site of another bucket, misuse is told, threads,
 # forks and signal handlers. lifetime: blocks that last lie apart from others, less memory is held
-# in the end, and lifetime-dry says how much less; threads and forks. The random operations of
-# test_model under either.
+# in the end, and lifetime-dry says how much less; what was found is so in the next process; threads
+# and forks. The random operations of test_model under either.
 import json
 import os
 import re
 import signal
 import subprocess
+import tempfile
 
 from preloaded import environment, require, run_all
 
@@ -18,6 +19,8 @@ PROGRAM = os.path.join(BUILD, "tests/placement_program")
 MODEL_OPS = "60000"
 # Blocks of 256 bytes that placement_program learns from, and those of its burst that last.
 LEARNING = 1000000
+# Too few of those that last among them, some six samples, to tell by themselves.
+GLIMPSE = 100000
 BURST_LASTING = 1536
 PAGE = 65536
 
@@ -103,9 +106,9 @@ def statistics(done):
     return json.loads(report)["hakmem"]
 
 
-def run_lifetime(library, mode):
+def run_lifetime(library, mode, learning=LEARNING, **settings):
     """Pages that hold both kinds of blocks, KiB resident at the end, the statistics."""
-    done = run(library, "lifetime", LEARNING, PLACEMENT=mode, STATS="json")
+    done = run(library, "lifetime", learning, PLACEMENT=mode, STATS="json", **settings)
     require(done.returncode == 0, f"{mode}: {done.returncode}: {done.stdout}{done.stderr}")
     mixed, resident = re.match(r"mixed (\d+) of \d+, (\d+) kb", done.stdout).groups()
     return int(mixed), int(resident), statistics(done)
@@ -128,6 +131,47 @@ def test_lifetime(library):
     saved = dry["stats"]["slab_bytes"] - acted["stats"]["slab_bytes"]
     said = dry["lifetime"]["spare_pages"] * PAGE
     require(0.7 * said < saved < 1.3 * said, f"saved {saved}, said {said}")
+
+
+def lasting_lines(path):
+    with open(path, encoding="ascii") as file:
+        return [line for line in file if line.startswith("lasting ")]
+
+
+def test_known_before(library):
+    """A policy file makes the second process keep apart what the first found to last."""
+    if not isolates(library):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "policy")
+        run_lifetime(library, "lifetime-dry", POLICY=path)
+        found = lasting_lines(path)
+        require(any(line.endswith(" 256\n") for line in found), f"{found}")
+        # A process that does not meet them keeps them, and what the file says of policies stays.
+        with open(path, encoding="ascii") as file:
+            text = re.sub("rating hoard .*", "rating hoard 1600.0 1 1 0 0", file.read())
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        done = run(library, "exit", 1, PLACEMENT="lifetime-dry", POLICY=path)
+        require(done.returncode == 0, f"{done.stderr}")
+        require(sorted(lasting_lines(path)) == sorted(found), f"{lasting_lines(path)}, not {found}")
+        with open(path, encoding="ascii") as file:
+            require("rating hoard 1600.0 1 1 0 0\n" in file.readlines(), "a rating was lost")
+        # Held, it is read and not written.
+        before = os.stat(path).st_ino
+        done = run(library, "exit", 1, PLACEMENT="lifetime-dry", POLICY=path, LEARN="frozen")
+        require(done.returncode == 0 and os.stat(path).st_ino == before, f"{done.stderr}")
+        if not splits(library):
+            return
+        without, _, _ = run_lifetime(library, "lifetime", GLIMPSE)
+        require(without > BURST_LASTING * 0.5, f"without the file: {without} mixed")
+        # One sample is enough; that there is none happens once in five hundred times.
+        for _ in range(3):
+            mixed, _, report = run_lifetime(library, "lifetime", GLIMPSE, POLICY=path)
+            require(report["lifetime"]["known_sites"] == len(found), f"{report['lifetime']}")
+            if mixed < BURST_LASTING * 0.1:
+                return
+        require(False, f"with the file: {mixed} mixed")
 
 
 def test_lifetime_elsewhere(library):
@@ -166,4 +210,4 @@ def test_model(library):
 
 
 run_all((test_spray, test_misuse, test_threads, test_signals, test_not_available, test_no_profile,
-         test_lifetime, test_lifetime_elsewhere, test_misspelt, test_model))
+         test_lifetime, test_known_before, test_lifetime_elsewhere, test_misspelt, test_model))

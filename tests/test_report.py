@@ -28,8 +28,8 @@ COUNT_KEYS = """lock_acquisitions lock_contended lock_wait_us refills drains bor
 CLASS_KEYS = "class size tier hits misses overflows refills drains hit_rate".split()
 TIERS = "tiny l2 l2_5 big".split()
 LEARNER_KEYS = "state policy windows all chosen leaderboard".split()
-LIFETIME_KEYS = """state threshold_bytes sites lasting_sites lasting_slabs lasting_pages spare_slabs
-    spare_pages""".split()
+LIFETIME_KEYS = """state threshold_bytes sites lasting_sites known_sites lasting_slabs lasting_pages
+    spare_slabs spare_pages""".split()
 WINDOW_KEYS = "seconds cpu_ms slow_events slow_bytes slow_ms faults resident_mean cost".split()
 HOT_KEYS = """events share address module offset caller caller_module
     caller_offset id""".split()

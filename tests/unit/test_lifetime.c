@@ -215,6 +215,70 @@ START_TEST(test_dry)
 }
 END_TEST
 
+static unsigned named;
+
+/* MIXED has no name, and EARLY's cannot be told at first. */
+#define EARLY ((uintptr_t)0x400400)
+
+static uint64_t
+name_of(uintptr_t site)
+{
+	named++;
+	if (site == EARLY && named < 3)
+		return 0;
+	return site == MIXED ? LIFETIME_NAMELESS : site * 7;
+}
+
+static void
+sample(uintptr_t i, uintptr_t site, size_t size)
+{
+	REQUIRE_MSG(profile_alloc((void *)(BASE + 64 * i), size, site, NULL, 0), "no room");
+}
+
+/* What was found before is so from the first sample on, and is given up where it no longer holds.
+ * What is kept is what lasts, and what has not been met. */
+START_TEST(test_known)
+{
+	unsigned cls = sizeclass_of(64), other = sizeclass_of(96);
+	struct lifetime_site kept[8];
+	unsigned n;
+
+	begin(true);
+	profile_name_sites(name_of);
+	ck_assert(lifetime_know(LONG * 7, cls) && lifetime_know(EARLY * 7, other));
+	ck_assert(lifetime_know(SHORT * 7, other) && lifetime_know(LIFETIME_NAMELESS, cls));
+	sample(1, LONG, 64);
+	ck_assert(lifetime_lasts(LONG, cls));
+	ck_assert_uint_eq(named, 1);
+	sample(2, LONG, 96);
+	ck_assert(!lifetime_lasts(LONG, other));
+	named = 0;
+	for (uintptr_t i = 0; i < 4; i++) {
+		sample(3 + i, EARLY, 96);
+		ck_assert(lifetime_lasts(EARLY, other) == (i >= 2));
+	}
+	ck_assert_uint_eq(named, 3);
+	sample(9, MIXED, 64);
+	sample(10, MIXED, 64);
+	ck_assert_uint_eq(named, 4);
+	ck_assert(profile_lasting(kept, LENGTH(kept), &n));
+	ck_assert_uint_eq(n, 3);
+	ck_assert(kept[0].id == LONG * 7 && kept[0].cls == cls);
+	ck_assert(kept[1].id == EARLY * 7 && kept[1].cls == other);
+	ck_assert(kept[2].id == SHORT * 7 && kept[2].cls == other && !kept[2].met);
+	ck_assert(profile_lasting(kept, 1, &n));
+	ck_assert_uint_eq(n, 1);
+	for (uintptr_t i = 0; i < 1000; i++) {
+		sample(100 + i, LONG, 64);
+		profile_free((void *)(BASE + 64 * (100 + i)));
+	}
+	ck_assert(!lifetime_lasts(LONG, cls));
+	ck_assert(profile_lasting(kept, LENGTH(kept), &n));
+	ck_assert_uint_eq(n, 2);
+	profile_audit();
+}
+END_TEST
+
 /* --- arenas ----------------------------------------------------------------------------------- */
 
 #define TAKEN 500
@@ -331,6 +395,7 @@ main(void)
 	tcase_add_test(tc, test_learning);
 	tcase_add_test(tc, test_change);
 	tcase_add_test(tc, test_dry);
+	tcase_add_test(tc, test_known);
 	tcase_add_test(tc, test_arenas);
 	tcase_add_test(tc, test_pages);
 	tcase_add_loop_test(tc, test_twice, 0, 2);

@@ -96,8 +96,9 @@ load(struct learner *l, const char *path, bool held, char *message, size_t size)
 {
 	learn_begin(l, POLICIES, 0, 1, 0);
 	struct capture c = capture_begin();
-	policy_load(l, path, held);
+	bool good = policy_load(l, path, held);
 	capture_end(&c, message, size);
+	ck_assert(good == (message[0] == '\0'));
 }
 
 START_TEST(test_round_trip)
@@ -113,7 +114,7 @@ START_TEST(test_round_trip)
 	while (l.state != LEARNER_CANARY)
 		play_window(&l, &world);
 	ck_assert_uint_eq(l.incumbent, 3);
-	ck_assert(policy_save(&l, path));
+	ck_assert(policy_save(&l, NULL, 0, path));
 	load(&again, path, false, message, sizeof(message));
 	ck_assert_str_eq(message, "");
 	ck_assert_int_eq(again.state, LEARNER_FROZEN);
@@ -151,7 +152,7 @@ START_TEST(test_saved_while_learning)
 	learn_begin(&l, POLICIES, 0, 1, 0);
 	for (int i = 0; i < 5; i++)
 		play_window(&l, &world);
-	ck_assert(policy_save(&l, path));
+	ck_assert(policy_save(&l, NULL, 0, path));
 	load(&again, path, false, message, sizeof(message));
 	ck_assert_str_eq(message, "");
 	ck_assert_int_eq(again.state, LEARNER_LEARNS);
@@ -165,6 +166,7 @@ END_TEST
 
 #define HEAD "hakmem-policy 1\nstate frozen\npolicy hoard\n"
 #define SIZES "sizes 1000 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 "
+#define LASTING "lasting 0123456789abcdef "
 
 START_TEST(test_good_files)
 {
@@ -184,6 +186,39 @@ START_TEST(test_good_files)
 		ck_assert_double_eq(l.players[0].rating, ELO_FIRST);
 	}
 	ck_assert_double_eq(l.sizes[0], 1);
+	ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
+/* Sites that last, as many as there may be, and one more. */
+START_TEST(test_sites)
+{
+	static struct lifetime_site sites[LIFETIME_KNOWN + 1];
+	struct learner l;
+	char path[256], message[512];
+
+	for (unsigned i = 0; i <= LIFETIME_KNOWN; i++)
+		sites[i] = (struct lifetime_site){
+			UINT64_MAX / (i + 1), 1 + i % (CLASS_LARGE - 1), true};
+	temporary(path, sizeof(path));
+	learn_begin(&l, POLICIES, 0, 1, 0);
+	ck_assert(policy_save(&l, sites, LIFETIME_KNOWN, path));
+	load(&l, path, false, message, sizeof(message));
+	ck_assert_str_eq(message, "");
+	ck_assert_uint_eq(hak_lifetime_known.count, LIFETIME_KNOWN);
+	for (unsigned i = 0; i < LIFETIME_KNOWN; i++) {
+		const struct lifetime_site *s = lifetime_known(sites[i].id, sites[i].cls);
+		ck_assert_ptr_eq(s, &hak_lifetime_known.sites[i]);
+		ck_assert(!s->met);
+	}
+	ck_assert_ptr_null(lifetime_known(sites[0].id, sites[1].cls));
+	/* Those that are known already are no more. */
+	load(&l, path, false, message, sizeof(message));
+	ck_assert_uint_eq(hak_lifetime_known.count, LIFETIME_KNOWN);
+	ck_assert(policy_save(&l, sites, LIFETIME_KNOWN + 1, path));
+	load(&l, path, false, message, sizeof(message));
+	ck_assert_msg(strstr(message, "there are too many sites"), "'%s'", message);
+	ck_assert_uint_eq(hak_lifetime_known.count, 0);
 	ck_assert_int_eq(unlink(path), 0);
 }
 END_TEST
@@ -221,7 +256,16 @@ START_TEST(test_bad_files)
 		{HEAD SIZES "1001\n", ":4: ", "sizes are 18 numbers"},
 		{HEAD SIZES "100\n", ":4: ", "sizes do not add up to 1000"},
 		{HEAD SIZES "0\n" SIZES "0\n", ":5: ", "a second line of sizes"},
-		{HEAD "colour red\n", ":4: ", "a line begins with state, policy, rating, sizes"}};
+		{HEAD LASTING "64\nlasting\n", ":5: ", "16 hexadecimal digits"},
+		{HEAD "lasting 0123456789abcde 64\n", ":4: ", "16 hexadecimal digits"},
+		{HEAD "lasting 0123456789abcdeg 64\n", ":4: ", "16 hexadecimal digits"},
+		{HEAD "lasting 0123456789abcdef0 64\n", ":4: ", "16 hexadecimal digits"},
+		{HEAD LASTING "\n", ":4: ", "a size from 1 to 32768"},
+		{HEAD LASTING "0\n", ":4: ", "a size from 1 to 32768"},
+		{HEAD LASTING "64x\n", ":4: ", "a size from 1 to 32768"},
+		{HEAD LASTING "32769\n", ":4: ", "a size from 1 to 32768"},
+		{HEAD "colour red\n",
+			":4: ", "a line begins with state, policy, rating, sizes, lasting"}};
 	struct learner l, untouched;
 	char path[256], message[512];
 
@@ -231,6 +275,7 @@ START_TEST(test_bad_files)
 		write_text(path, files[i].text);
 		load(&l, path, true, message, sizeof(message));
 		ck_assert_int_eq(memcmp(&l, &untouched, sizeof(l)), 0);
+		ck_assert_uint_eq(hak_lifetime_known.count, 0);
 		ck_assert_msg(strstr(message, path) && strstr(message, files[i].where) &&
 				      strstr(message, files[i].why),
 			"%s: '%s'", files[i].text, message);
@@ -284,7 +329,7 @@ START_TEST(test_no_file)
 	ck_assert_int_eq(memcmp(&l, &untouched, sizeof(l)), 0);
 	struct capture c = capture_begin();
 	errno = ERRNO_MARK;
-	ck_assert(!policy_save(&l, below));
+	ck_assert(!policy_save(&l, NULL, 0, below));
 	ck_assert_int_eq(errno, ERRNO_MARK);
 	capture_end(&c, message, sizeof(message));
 	ck_assert_msg(
@@ -305,6 +350,7 @@ main(void)
 	tcase_add_test(tc, test_round_trip);
 	tcase_add_test(tc, test_saved_while_learning);
 	tcase_add_test(tc, test_good_files);
+	tcase_add_test(tc, test_sites);
 	tcase_add_test(tc, test_bad_files);
 	tcase_add_loop_test(tc, test_random_files, 0, 2);
 	tcase_add_test(tc, test_no_file);
