@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * arenas/policy.c - the table of policies, and the file.
  *
- * The file is text. The first line is "hakmem-policy 1"; after it, in any order, the first two
- * once, the others as often as there are:
+ * The file is text. The first line is "hakmem-policy 1"; after it, in any order, one of each:
  *
  *     state frozen                   or learn
  *     policy NAME                    the one that is played
  *     rating NAME RATING G W D L     of each policy, or of some: the rating and numbers of games
- *     sizes N ...                    the bytes allocated, by powers of two, in thousandths; once
- *     lasting ID SIZE                a call site's id and a size: those blocks last
+ *     sizes N ...                    the bytes allocated, by powers of two, in thousandths
+ *     lasting ID SIZE                of each call site whose blocks of that size last: its id
  *
  * Empty lines and those that begin with # are passed over. */
 #include "arenas/policy.h"
@@ -107,20 +106,17 @@ next_word(char **line)
 static bool
 parse_number(const char *word, bool tenths, uint32_t *out)
 {
-	uint32_t value = 0;
-	size_t n = word ? strspn(word, "0123456789") : 0;
+	const char *start = word;
+	uint64_t value;
 
-	if (n == 0 || n > 8)
+	if (!word || !digits_take(&word, 10, &value) || word - start > 8)
 		return false;
-	for (size_t i = 0; i < n; i++)
-		value = value * 10 + (uint32_t)(word[i] - '0');
-	word += n;
 	if (tenths) {
 		bool point = word[0] == '.' && word[1] >= '0' && word[1] <= '9';
-		value = value * 10 + (point ? (uint32_t)(word[1] - '0') : 0);
+		value = value * 10 + (point ? (uint64_t)(word[1] - '0') : 0);
 		word += point ? 2 : 0;
 	}
-	*out = value;
+	*out = (uint32_t)value;
 	return *word == '\0';
 }
 
@@ -201,9 +197,9 @@ take_lasting(struct reading *r, char *line)
 	uint64_t number, bytes;
 
 	(void)r;
-	if (!id || strlen(id) != 16 || !digits_take(&id, 16, &number) || *id)
+	if (!id || !digits_site_id(id, &number))
 		return "a site's id has 16 hexadecimal digits";
-	if (!size || !digits_take(&size, 10, &bytes) || *size || bytes == 0 || bytes > MID_MAX)
+	if (!size || !digits_whole(size, 10, &bytes) || bytes == 0 || bytes > MID_MAX)
 		return "behind a site's id comes a size from 1 to 32768";
 	return lifetime_know(number, sizeclass_of(bytes)) ? NULL : "there are too many sites";
 }

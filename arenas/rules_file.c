@@ -145,9 +145,7 @@ take_module(struct reading *in, const char *word)
 static bool
 take_site(struct reading *in, const char *word)
 {
-	const char *text = word;
-
-	if (strlen(word) == 16 && digits_take(&text, 16, &in->rule.id) && *text == '\0')
+	if (digits_site_id(word, &in->rule.id))
 		return true;
 	return refuse(in, "\"%s\" is no site's id, which has 16 hexadecimal digits", word);
 }
@@ -214,12 +212,11 @@ take_conditions(struct reading *in, char **text)
 static bool
 take_arena(struct reading *in, const char *value)
 {
-	const char *text = value;
 	uint64_t index;
 
 	if (in->rule.actions & RULE_ARENA)
 		return refuse(in, "\"arena\" twice");
-	if (!value || !digits_take(&text, 10, &index) || *text || index >= MAX_ARENAS)
+	if (!value || !digits_whole(value, 10, &index) || index >= MAX_ARENAS)
 		return refuse(in, "\"arena\" needs a number from 0 to %u", (size_t)MAX_ARENAS - 1);
 	in->rule.arena = (unsigned)index;
 	in->rule.actions |= RULE_ARENA;

@@ -17,6 +17,7 @@
 
 #include "backends/os_cgroup.h"
 #include "backends/os_lines.h"
+#include "base/digits.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -410,17 +411,14 @@ size_t
 os_resident(void)
 {
 	char line[128];
-	size_t pages = 0;
 
 	/* "size resident shared ...", in pages. */
 	if (!os_first_line("/proc/self/statm", line, sizeof(line)))
 		return 0;
 	const char *c = line;
-	while (*c >= '0' && *c <= '9')
-		c++;
-	for (c += *c == ' '; *c >= '0' && *c <= '9'; c++)
-		pages = pages * 10 + (size_t)(*c - '0');
-	return pages * os_page_size();
+	digits_number(&c, 10);
+	c += *c == ' ';
+	return digits_number(&c, 10) * os_page_size();
 }
 
 bool

@@ -14,6 +14,7 @@
 
 #include "backends/os.h"
 #include "backends/os_lines.h"
+#include "base/digits.h"
 
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
@@ -51,17 +52,8 @@ os_thread_fence(void)
 static uint64_t
 number_at(const char *text, unsigned base)
 {
-	uint64_t value = 0;
-
-	for (text += strspn(text, " \t"); *text; text++) {
-		unsigned digit = (unsigned)*text - '0';
-		if (digit > 9)
-			digit = (unsigned)*text - 'a' + 10;
-		if (digit >= base)
-			break;
-		value = value * base + digit;
-	}
-	return value;
+	text += strspn(text, " \t");
+	return digits_number(&text, base);
 }
 
 static const char *

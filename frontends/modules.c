@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backends/os.h"
+#include "base/digits.h"
 
 #define MAPS "/proc/self/maps"
 /* START-END PERMISSIONS OFFSET DEVICE INODE, and then the path. */
@@ -25,32 +26,6 @@ struct mapping {
 
 /* --- lines ----------------------------------------------------------------------------------- */
 
-static uintptr_t
-take_hex(const char **text)
-{
-	uintptr_t value = 0;
-
-	for (;; ++*text) {
-		char c = **text;
-		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-							: 16;
-		if (digit == 16)
-			return value;
-		value = value << 4 | digit;
-	}
-}
-
-static uint64_t
-take_decimal(const char *text)
-{
-	uint64_t value = 0;
-
-	for (; *text >= '0' && *text <= '9'; text++)
-		value = value * 10 + (uint64_t)(*text - '0');
-	return value;
-}
-
 static const char *
 next_word(const char *text)
 {
@@ -64,17 +39,17 @@ parse(const char *line)
 	struct mapping m;
 	const char *text = line;
 
-	m.start = take_hex(&text);
+	m.start = digits_number(&text, 16);
 	text += *text == '-';
-	m.end = take_hex(&text);
+	m.end = digits_number(&text, 16);
 	text = next_word(text);
 	m.code = strcspn(text, "x ") < strcspn(text, " ");
 	text = next_word(text);
-	m.offset = take_hex(&text);
+	m.offset = digits_number(&text, 16);
 	for (int i = 3; i <= WORDS_BEFORE_PATH; i++) {
 		text = next_word(text);
 		if (i == INODE_WORD)
-			m.inode = take_decimal(text);
+			m.inode = digits_number(&text, 10);
 	}
 	/* One in brackets ("[heap]") is none. */
 	m.path = text[0] == '[' ? "" : text;

@@ -85,11 +85,13 @@ uint64_t
 resolve_id(uintptr_t site)
 {
 	struct module module;
-	bool readable = true;
+	bool readable;
 
-	if (site & SITE_MIXED || (!module_find(site, &module, &readable) && readable))
+	if (site & SITE_MIXED)
 		return LIFETIME_NAMELESS;
-	return readable ? module_site_id(0, &module, site) : 0;
+	if (module_find(site, &module, &readable))
+		return module_site_id(0, &module, site);
+	return readable ? LIFETIME_NAMELESS : 0;
 }
 
 void
