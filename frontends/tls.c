@@ -19,6 +19,9 @@
 /* With less, as a cache among a hundred has, first magazines come without the rest of their page.
  */
 #define BUDGET_PAGES ((int64_t)256 << 10)
+/* A bin that has given away so many magazines without a refill belongs to a thread that frees what
+ * others allocate. */
+#define WANTED_MAGAZINES 32
 /* All miss: no heads, no room. Only `room` is ever written, by free's subtraction, and every thread
  * sets it back; it is never above 0. */
 struct bin hak_empty_bins[TLS_GROUPS * FRONTEND_GROUP_BINS];
@@ -47,6 +50,7 @@ refill(struct cache *c, unsigned cls, uintptr_t site, void **instead)
 	grow_capacity(c, cls);
 	uint32_t capacity = RELAXED(c->bins[cls].capacity);
 	c->freed_bytes = 0;
+	c->spares[cls].wanted = WANTED_MAGAZINES;
 	if (capacity == 0) {
 		*instead = slow_alloc_one(cls, site);
 		return (struct magazine){NULL, 0};
@@ -319,6 +323,38 @@ frontend_leave(void)
 	leave(hak_tls.own, true);
 }
 
+/* Makes room in a full bin that has not been refilled for a while, and so keeps what this thread
+ * does not want: it has no spare magazine, and grows within half of the budget. */
+static HAK_NOINLINE void
+make_room_unwanted(struct cache *c, unsigned cls)
+{
+	struct magazine full = take_active(c, cls);
+
+	HAK_INJECT(INJECT_DRAIN);
+	c->freed_bytes += full.count * sizeclass_size(cls);
+	magazine_drain(cls, full);
+	if (RELAXED(c->budget) > c->share / 2)
+		grow_capacity(c, cls);
+}
+
+HAK_INLINE void
+make_room(struct cache *c, unsigned cls)
+{
+	struct bin *b = &c->bins[cls];
+	struct spare *s = &c->spares[cls];
+	struct magazine full = {s->head, RELAXED(s->count)};
+
+	set_spare(s, b->head, active_count(b));
+	set_active(c, cls, NULL, 0);
+	HAK_INJECT(INJECT_DRAIN);
+	if (!full.head)
+		return;
+	s->wanted--;
+	c->freed_bytes += full.count * sizeclass_size(cls);
+	magazine_drain(cls, full);
+	grow_capacity(c, cls);
+}
+
 /* Pushes p; the active magazine is full or not. */
 static void
 free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
@@ -341,17 +377,10 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 		slow_free(p);
 		return;
 	}
-	if (RELAXED(b->room) == 0) {
-		struct magazine full = {s->head, RELAXED(s->count)};
-		set_spare(s, b->head, active_count(b));
-		set_active(c, cls, NULL, 0);
-		HAK_INJECT(INJECT_DRAIN);
-		if (full.head) {
-			c->freed_bytes += full.count * sizeclass_size(cls);
-			magazine_drain(cls, full);
-			grow_capacity(c, cls);
-		}
-	}
+	if (RELAXED(b->room) == 0 && HAK_LIKELY(s->wanted > 0))
+		make_room(c, cls);
+	else if (RELAXED(b->room) == 0)
+		make_room_unwanted(c, cls);
 	link_set(p, b->head);
 	b->head = p;
 	RELAXED_SET(b->room, RELAXED(b->room) - 1);

@@ -61,7 +61,8 @@ struct cache {
 	struct spare {
 		void *head;
 		_Atomic uint16_t count;
-		uint16_t misses;  /* of the bin, since its magazines last grew */
+		uint8_t misses;   /* of the bin, since its magazines last grew */
+		uint8_t wanted;   /* for so many magazines more that it gives away */
 		uint32_t used_ms; /* when a slow path last used this bin */
 	} spares[BIN_CLASSES];
 	/* The list of caches, under RANK_CACHES. */
@@ -70,6 +71,7 @@ struct cache {
 	/* The owner's; read by others. */
 	_Atomic size_t slow_allocs, slow_frees;
 	_Atomic int64_t budget; /* bytes by which magazines may still grow */
+	int64_t share;          /* what it was at birth */
 	/* When the owner last looked for idle bins, by the clock and by its CPU time, and when it
 	 * will look again. */
 	uint32_t aged_ms, look_ms;

@@ -122,7 +122,8 @@ cache_create(void)
 		c = cache_new();
 	}
 	if (c) {
-		RELAXED_SET(c->budget, budget_share());
+		c->share = budget_share();
+		RELAXED_SET(c->budget, c->share);
 		c->owner = &hak_tls;
 		note_aged(c, os_now_ms());
 		c->signal_mask = os_signal_mask();

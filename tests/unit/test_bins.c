@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/test_bins.c - the budget of a thread's bins (frontends/tls_bins.h): what is granted is
- * not charged, and what idle bins have grown by comes back. */
+ * not charged, and what idle bins have grown by comes back; what a thread frees of others' blocks
+ * takes half of it at most. */
 #include "backends/os.h"
 #include "backends/sizeclass.h"
 #include "base/config.h"
@@ -107,6 +108,58 @@ START_TEST(test_returned)
 }
 END_TEST
 
+enum { FOREIGN = 4000, FOREIGN_SIZES = 32, FOREIGN_STEP = 32, FOREIGN_LAST = 1024 };
+
+static void *foreign[FOREIGN_SIZES][FOREIGN];
+
+/* Allocates the foreign blocks. */
+static void *
+produce(void *unused)
+{
+	for (int i = 0; i < FOREIGN; i++)
+		for (int size = 0; size < FOREIGN_SIZES; size++) {
+			void **place = &foreign[size][i];
+			*place = hak_malloc((size_t)(size + 1) * FOREIGN_STEP);
+			REQUIRE_MSG(*place, "no memory");
+		}
+	return unused;
+}
+
+static void
+consume(void)
+{
+	run_threads(1, produce, NULL, 0);
+	for (int i = 0; i < FOREIGN; i++)
+		for (int size = 0; size < FOREIGN_SIZES; size++)
+			hak_free(foreign[size][i]);
+}
+
+/* A thread that only frees keeps one magazine of each class, within half of the budget; one that
+ * allocates too has two. */
+START_TEST(test_unwanted)
+{
+	struct frontend_totals t;
+
+	hak_free(hak_malloc(1));
+	consume();
+	frontend_totals(&t);
+	ck_assert_uint_gt(t.cached_bytes, 0);
+	/* Half of it is for two magazines of each. */
+	ck_assert_uint_le(t.cached_bytes, (size_t)hak_tls.own->share / 4);
+	ck_assert_int_ge(RELAXED(hak_tls.own->budget), hak_tls.own->share / 2 - (64 << 10));
+	for (int size = 0; size < FOREIGN_SIZES; size++) {
+		unsigned cls = sizeclass_of((size_t)(size + 1) * FOREIGN_STEP);
+		REQUIRE_MSG(!hak_tls.own->spares[cls].head, "class %u has a spare", cls);
+		REQUIRE_MSG(hak_tls.own->bins[cls].head, "class %u has nothing", cls);
+	}
+	frontend_audit();
+	for (int i = 0; i < ROUNDS; i++)
+		fill_and_free(FOREIGN_LAST);
+	ck_assert_ptr_nonnull(hak_tls.own->spares[sizeclass_of(FOREIGN_LAST)].head);
+	frontend_audit();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -117,5 +170,6 @@ main(void)
 	tcase_add_test(tc, test_starved);
 	tcase_add_test(tc, test_shares);
 	tcase_add_test(tc, test_returned);
+	tcase_add_test(tc, test_unwanted);
 	return run_suite(suite);
 }
