@@ -24,7 +24,8 @@
 #define DEPOT_BYTES ((size_t)8 << 20)
 /* Before an arena with more than this in its depots maps a slab, those that have been idle for the
  * second figure give theirs up; all do where they are a large part of a heap that would grow. So a
- * program that goes over to other sizes grows by little. */
+ * program that goes over to other sizes grows by little. The same goes for transfer caches that
+ * hold more than the least. */
 #define DEPOT_KEEP ((size_t)1 << 20)
 #define DEPOT_IDLE_MS 20
 /* So many contended acquisitions within so many ms bring the next doubling. Less than that costs
@@ -374,8 +375,12 @@ borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 static bool
 map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct batch *b)
 {
+	size_t excess = transfer_excess();
+
 	if (pages_over_soft(sizeclass_size(d->cls)))
 		arena_make_room();
+	if (excess > 0)
+		arena_age_transfers(d->now_ms, pages_need(excess) ? 0 : DEPOT_IDLE_MS);
 	if (!arena_lock(a))
 		return false;
 	if (a->depot_bytes > DEPOT_KEEP) {

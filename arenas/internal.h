@@ -67,5 +67,7 @@ arena_pop_sealed(struct arena *a, unsigned cls)
 
 /* Gives the blocks of depots that have been idle for least_ms back to their slabs; no lock held. */
 void arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms);
+/* The same for all transfer caches. */
+void arena_age_transfers(uint32_t now_ms, uint32_t least_ms);
 
 #endif

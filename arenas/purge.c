@@ -62,6 +62,15 @@ arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms)
 	lock_release(&a->lock);
 }
 
+void
+arena_age_transfers(uint32_t now_ms, uint32_t least_ms)
+{
+	unsigned place = 0;
+
+	for (void *list; (list = transfer_idle(&place, now_ms, least_ms));)
+		arena_flush(list);
+}
+
 static void
 age_arena(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
 {
@@ -100,9 +109,7 @@ age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	size_t before = backend_purged();
 
 	arena_flush_deferred();
-	unsigned place = 0;
-	for (void *list; (list = transfer_idle(&place, now_ms, cold_ms));)
-		arena_flush(list);
+	arena_age_transfers(now_ms, cold_ms);
 	for (unsigned i = 0; i < arena_end(); i++) {
 		struct arena *a = arena_at(i);
 		if (a)

@@ -8,8 +8,11 @@
 #include "base/inject.h"
 #include "base/lock.h"
 
-/* What one CPU's holds at most. */
-#define TRANSFER_BYTES ((size_t)1 << 20)
+/* What all of them hold together, about, and the bounds of one CPU's share; the lower one is also
+ * what it holds of what is not wanted there. */
+#define TRANSFER_TOTAL ((size_t)64 << 20)
+#define TRANSFER_MOST ((size_t)16 << 20)
+#define TRANSFER_LEAST ((size_t)1 << 20)
 
 struct shelf {
 	void *top;       /* a magazine, which leads to the next as in a depot */
@@ -19,16 +22,18 @@ struct shelf {
 	bool touched; /* since it was last looked at: nobody reads the clock before */
 };
 
-/* Synchronization: `lock`. */
+/* Synchronization: `lock`, but for bytes, which any thread may read. */
 struct way {
 	struct lock lock;
-	size_t bytes;
+	_Atomic size_t bytes;
 	size_t puts, takes, sent; /* numbers */
 	struct shelf shelves[BIN_CLASSES];
 } HAK_CACHE_ALIGNED;
 
 /* Filled once each (release), never emptied. */
 static struct way *_Atomic ways[TRANSFER_WAYS];
+/* What one of them may hold of what is wanted, in bytes. */
+static _Atomic size_t share = TRANSFER_MOST;
 /* The forking thread's: bit i is way i, whose lock it holds; others may be made meanwhile. */
 static uint64_t held_for_fork;
 
@@ -37,6 +42,18 @@ way_at(unsigned i)
 {
 	/* Acquire pairs with the release in way_create. */
 	return atomic_load_explicit(&ways[i], memory_order_acquire);
+}
+
+static void
+set_share(void)
+{
+	size_t n = 0, bytes;
+
+	for (unsigned i = 0; i < TRANSFER_WAYS; i++)
+		n += way_at(i) != NULL;
+	bytes = TRANSFER_TOTAL / (n ? n : 1);
+	bytes = bytes > TRANSFER_MOST ? TRANSFER_MOST : bytes;
+	RELAXED_SET(share, bytes < TRANSFER_LEAST ? TRANSFER_LEAST : bytes);
 }
 
 /* NULL when memory is exhausted. */
@@ -51,8 +68,10 @@ way_create(unsigned i)
 	/* Release pairs with the acquire in way_at. The loser's memory is lost: a page a CPU at
 	 * most. */
 	if (atomic_compare_exchange_strong_explicit(
-		    &ways[i], &none, w, memory_order_acq_rel, memory_order_acquire))
+		    &ways[i], &none, w, memory_order_acq_rel, memory_order_acquire)) {
+		set_share();
 		return w;
+	}
 	return none;
 }
 
@@ -74,13 +93,14 @@ pop(struct way *w, unsigned cls)
 	s->top = depot_below(m.head, &m.count);
 	s->touched = true;
 	s->blocks -= m.count;
-	w->bytes -= m.count * sizeclass_size(cls);
+	RELAXED_SET(w->bytes, RELAXED(w->bytes) - m.count * sizeclass_size(cls));
 	return m;
 }
 
 bool
-transfer_put(unsigned cls, struct magazine m)
+transfer_put(unsigned cls, struct magazine m, bool wanted)
 {
+	size_t limit = wanted ? RELAXED(share) : TRANSFER_LEAST;
 	unsigned here = way_here();
 	struct way *w = way_at(here);
 	size_t bytes = m.count * sizeclass_size(cls);
@@ -89,13 +109,13 @@ transfer_put(unsigned cls, struct magazine m)
 		return false;
 	if (!lock_try(&w->lock))
 		return false;
-	bool fits = w->bytes + bytes <= TRANSFER_BYTES;
+	bool fits = RELAXED(w->bytes) + bytes <= limit;
 	if (fits) {
 		depot_link(m, w->shelves[cls].top);
 		w->shelves[cls].top = m.head;
 		w->shelves[cls].touched = true;
 		w->shelves[cls].blocks += m.count;
-		w->bytes += bytes;
+		RELAXED_SET(w->bytes, RELAXED(w->bytes) + bytes);
 		w->puts++;
 	}
 	HAK_INJECT(INJECT_TRANSFER);
@@ -181,6 +201,19 @@ transfer_idle(unsigned *place, uint32_t now_ms, uint32_t least_ms)
 	return list;
 }
 
+size_t
+transfer_excess(void)
+{
+	size_t excess = 0;
+
+	for (unsigned i = 0; i < TRANSFER_WAYS; i++) {
+		struct way *w = way_at(i);
+		size_t bytes = w ? RELAXED(w->bytes) : 0;
+		excess += bytes > TRANSFER_LEAST ? bytes - TRANSFER_LEAST : 0;
+	}
+	return excess;
+}
+
 struct transfer_totals
 transfer_totals(void)
 {
@@ -195,7 +228,7 @@ transfer_totals(void)
 		t.puts += w->puts;
 		t.takes += w->takes;
 		t.sent += w->sent;
-		t.bytes += w->bytes;
+		t.bytes += RELAXED(w->bytes);
 		lock_release(&w->lock);
 	}
 	return t;
@@ -233,7 +266,7 @@ transfer_audit(void)
 			HAK_CHECK(blocks == w->shelves[cls].blocks);
 			bytes += blocks * sizeclass_size(cls);
 		}
-		HAK_CHECK(bytes == w->bytes);
+		HAK_CHECK(bytes == RELAXED(w->bytes));
 		lock_release(&w->lock);
 	}
 }

@@ -4,8 +4,9 @@
  * Every CPU (by its number, modulo TRANSFER_WAYS) has a transfer cache: for each class a stack of
  * magazines, whichever arenas their blocks are of. Threads that take turns there hand magazines on
  * without a word that another CPU writes, and get blocks that this CPU's caches hold; an arena's
- * lock, counters and depots are everybody's. What finds no room goes to the arenas' depots, and a
- * refill takes from all transfer caches before its arena maps memory. (The name is TCMalloc's,
+ * lock, counters and depots are everybody's. What finds no room goes to the arenas' depots. Before
+ * an arena maps memory a refill takes from all transfer caches, and those that hold much give idle
+ * classes back. (The name is TCMalloc's,
  * whose transfer caches are shared, or by cache domain.)
  *
  * Owner: each cache has a lock, held for some instructions, or while an idle class is emptied, and
@@ -35,8 +36,9 @@ struct transfer_class {
 	uint64_t blocks; /* that are in them */
 };
 
-/* Takes the magazine of blocks of the class; false where there is no room for it here. */
-bool transfer_put(unsigned cls, struct magazine m);
+/* Takes the magazine of blocks of the class; false where there is no room for it here. Of what is
+ * not `wanted` on this CPU again there may be less: others look in the arenas first. */
+bool transfer_put(unsigned cls, struct magazine m, bool wanted);
 /* A magazine that was put on this CPU; empty where there is none. */
 struct magazine transfer_take(unsigned cls);
 /* A magazine from any CPU. */
@@ -44,6 +46,8 @@ struct magazine transfer_take_any(unsigned cls);
 /* The magazines that nobody has put or taken one of for least_ms, as lists, one at a time; NULL at
  * the end. *place begins at 0. */
 void *transfer_idle(unsigned *place, uint32_t now_ms, uint32_t least_ms);
+/* The bytes that are in them above what each may hold of anything, about. */
+size_t transfer_excess(void);
 struct transfer_totals transfer_totals(void);
 /* By class, all CPUs together. */
 void transfer_classes(struct transfer_class out[BIN_CLASSES]);

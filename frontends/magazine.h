@@ -98,15 +98,23 @@ magazine_until_sample(uint64_t *random, size_t size)
 	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
-/* Gives a full magazine to the CPU's transfer cache or the depot of an arena; large blocks, which
- * other classes may need the pages of, to their slabs. */
+/* One magazine more, or as many as there is a number for. */
+HAK_INLINE uint16_t
+magazine_count(uint16_t n)
+{
+	return (uint16_t)(n + (n < UINT16_MAX));
+}
+
+/* Gives a full magazine to the CPU's transfer cache, which has more room for what is wanted here
+ * again, or the depot of an arena; large blocks, which other classes may need the pages of, to
+ * their slabs. */
 HAK_INLINE void
-magazine_drain(unsigned cls, struct magazine m)
+magazine_drain(unsigned cls, struct magazine m, bool wanted)
 {
 	count(cls, COUNT_DRAIN);
 	if (magazine_granted(cls) == 0)
 		arena_flush(m.head);
-	else if ((rules_any() || !transfer_put(cls, m)) && !arena_drain(cls, m))
+	else if ((rules_any() || !transfer_put(cls, m, wanted)) && !arena_drain(cls, m))
 		arena_flush(m.head);
 }
 
@@ -119,7 +127,7 @@ magazine_give(unsigned cls, struct magazine m, bool idle)
 	if (idle || (m.count * 2 < magazine_most(cls) && m.count < MAGAZINE_WHOLE))
 		arena_flush(m.head);
 	else
-		magazine_drain(cls, m);
+		magazine_drain(cls, m, false);
 }
 
 #endif

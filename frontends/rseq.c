@@ -91,6 +91,7 @@ refill(struct rseq_cache *c, unsigned cls, uintptr_t site, void **instead)
 	uint32_t capacity = rseq_capacity(c, cls);
 
 	count(cls, COUNT_REFILL);
+	RELAXED_SET(c->wanted[cls], magazine_count(RELAXED(c->wanted[cls])));
 	capacity = capacity ? capacity : 1;
 	return slow_refill(cls, site, capacity, magazine_refill(cls, capacity), instead);
 }
@@ -257,9 +258,12 @@ make_room(struct rseq_cache *c, unsigned cls)
 	if (!rseq_put(rseq_spare_at(cls), m))
 		magazine_give(cls, m, false);
 	if (full.head) {
+		uint16_t wanted = RELAXED(c->wanted[cls]);
+		if (wanted)
+			RELAXED_SET(c->wanted[cls], wanted - 1);
 		atomic_fetch_add_explicit(
 			&freed_bytes, full.count * sizeclass_size(cls), memory_order_relaxed);
-		magazine_give(cls, full, false);
+		magazine_drain(cls, full, wanted > 0);
 		rseq_grow(c, cls);
 	}
 }
@@ -296,7 +300,7 @@ rseq_free_slow(void *p)
 	}
 	struct rseq_cache *c = rseq_cache_now();
 	uint32_t now_ms = os_now_ms();
-	unsigned cls = backend_bin(p) / TINY_STEP;
+	unsigned cls = slow_bin_class(p);
 	atomic_fetch_add_explicit(&c->slow_frees, 1, memory_order_relaxed);
 	HAK_INJECT(INJECT_SLOW_FREE);
 	struct tune_clock clock = tune_clock_start(cls == 0);

@@ -25,7 +25,9 @@ struct rseq_cache {
 	struct rseq_bin bins[BIN_CLASSES];
 	_Atomic uint64_t spares[BIN_CLASSES];
 	_Atomic uint32_t used_ms[BIN_CLASSES]; /* when a slow path last used the bin */
-	_Atomic int64_t grown;                 /* bytes by which magazines have grown */
+	/* How many magazines a bin has got more than given away. */
+	_Atomic uint16_t wanted[BIN_CLASSES];
+	_Atomic int64_t grown; /* bytes by which magazines have grown */
 	_Atomic size_t slow_allocs, slow_frees;
 	_Atomic bool used;
 	struct lock lock; /* TRYLOCK only */

@@ -64,12 +64,6 @@ slow_past_bins(size_t size, size_t align, const bool *zeroed)
 	       (align > TINY_STEP && sizeclass_size(sizeclass_of(size)) % align != 0);
 }
 
-bool
-slow_bin_takes(unsigned cls, const void *p)
-{
-	return cls > 0 && (cls < CLASS_LARGE || backend_usable(p) > 0);
-}
-
 void *
 slow_alloc_emergency(unsigned cls)
 {

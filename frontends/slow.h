@@ -7,6 +7,7 @@
 
 #include "arenas/arena.h"
 #include "arenas/profile.h"
+#include "backends/pagemap.h"
 #include "base/compiler.h"
 
 /* The largest alignment that can be asked for. */
@@ -15,9 +16,23 @@
 /* True for what the bins of a caching front-end do not hold; zeroed as in frontend_alloc_slow,
  * which asks for L2.5 blocks past the bins: their slab knows of zeroes. */
 bool slow_past_bins(size_t size, size_t align, const bool *zeroed);
+/* The class whose bin p goes to, 0 where no bin does; in the primary region the page map knows. */
+HAK_INLINE unsigned
+slow_bin_class(const void *p)
+{
+	uint16_t bin;
+
+	return (HAK_LIKELY(pagemap_bin(p, &bin)) ? bin : backend_bin(p)) / TINY_STEP;
+}
+
 /* True where block p of class cls belongs into a bin. Not where p is inside a block of several
  * pages, which its slab will say. */
-bool slow_bin_takes(unsigned cls, const void *p);
+HAK_INLINE bool
+slow_bin_takes(unsigned cls, const void *p)
+{
+	return cls > 0 && (cls < CLASS_LARGE || backend_usable(p) > 0);
+}
+
 /* Makes the heap ready; cheap when it is. Called first on every slow path. */
 void slow_startup(void);
 /* A block for sizes above MID_MAX, or any size and an alignment above 16 (a power of two). zeroed

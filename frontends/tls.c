@@ -19,9 +19,6 @@
 /* With less, as a cache among a hundred has, first magazines come without the rest of their page.
  */
 #define BUDGET_PAGES ((int64_t)256 << 10)
-/* A bin that has given away so many magazines without a refill belongs to a thread that frees what
- * others allocate. */
-#define WANTED_MAGAZINES 32
 /* All miss: no heads, no room. Only `room` is ever written, by free's subtraction, and every thread
  * sets it back; it is never above 0. */
 struct bin hak_empty_bins[TLS_GROUPS * FRONTEND_GROUP_BINS];
@@ -50,7 +47,7 @@ refill(struct cache *c, unsigned cls, uintptr_t site, void **instead)
 	grow_capacity(c, cls);
 	uint32_t capacity = RELAXED(c->bins[cls].capacity);
 	c->freed_bytes = 0;
-	c->spares[cls].wanted = WANTED_MAGAZINES;
+	c->wanted[cls] = magazine_count(c->wanted[cls]);
 	if (capacity == 0) {
 		*instead = slow_alloc_one(cls, site);
 		return (struct magazine){NULL, 0};
@@ -323,8 +320,8 @@ frontend_leave(void)
 	leave(hak_tls.own, true);
 }
 
-/* Makes room in a full bin that has not been refilled for a while, and so keeps what this thread
- * does not want: it has no spare magazine, and grows within half of the budget. */
+/* Makes room in a full bin whose blocks this thread does not want again: it has no spare magazine,
+ * and grows within half of the budget. */
 static HAK_NOINLINE void
 make_room_unwanted(struct cache *c, unsigned cls)
 {
@@ -332,7 +329,7 @@ make_room_unwanted(struct cache *c, unsigned cls)
 
 	HAK_INJECT(INJECT_DRAIN);
 	c->freed_bytes += full.count * sizeclass_size(cls);
-	magazine_drain(cls, full);
+	magazine_drain(cls, full, false);
 	if (RELAXED(c->budget) > c->share / 2)
 		grow_capacity(c, cls);
 }
@@ -349,9 +346,9 @@ make_room(struct cache *c, unsigned cls)
 	HAK_INJECT(INJECT_DRAIN);
 	if (!full.head)
 		return;
-	s->wanted--;
+	c->wanted[cls]--;
 	c->freed_bytes += full.count * sizeclass_size(cls);
-	magazine_drain(cls, full);
+	magazine_drain(cls, full, true);
 	grow_capacity(c, cls);
 }
 
@@ -377,7 +374,7 @@ free_cached(struct cache *c, unsigned cls, void *p, uint32_t now_ms)
 		slow_free(p);
 		return;
 	}
-	if (RELAXED(b->room) == 0 && HAK_LIKELY(s->wanted > 0))
+	if (RELAXED(b->room) == 0 && HAK_LIKELY(c->wanted[cls] > 0))
 		make_room(c, cls);
 	else if (RELAXED(b->room) == 0)
 		make_room_unwanted(c, cls);
@@ -397,7 +394,7 @@ reset_empty_room(unsigned cls)
 static HAK_COLD void
 free_uncached(void *p)
 {
-	reset_empty_room(backend_bin(p) / TINY_STEP);
+	reset_empty_room(slow_bin_class(p));
 	if (RELAXED(hak_tls.busy)) {
 		slow_free_busy(p);
 		return;
@@ -431,7 +428,7 @@ tls_free_long(void *p)
 	HAK_INJECT(INJECT_SLOW_FREE);
 	/* What the fast path took from bins that never have room. */
 	RELAXED_SET(c->bins[0].room, 0);
-	unsigned cls = backend_bin(p) / TINY_STEP;
+	unsigned cls = slow_bin_class(p);
 	reset_empty_room(cls);
 	uint32_t now_ms = os_now_ms();
 	struct tune_clock clock = tune_clock_start(cls == 0);

@@ -61,10 +61,12 @@ struct cache {
 	struct spare {
 		void *head;
 		_Atomic uint16_t count;
-		uint8_t misses;   /* of the bin, since its magazines last grew */
-		uint8_t wanted;   /* for so many magazines more that it gives away */
+		uint16_t misses;  /* of the bin, since its magazines last grew */
 		uint32_t used_ms; /* when a slow path last used this bin */
 	} spares[BIN_CLASSES];
+	/* How many magazines a bin has got more than given away: so many more that it gives away
+	 * are wanted here again. Where there are none, the thread frees what others allocate. */
+	uint16_t wanted[BIN_CLASSES];
 	/* The list of caches, under RANK_CACHES. */
 	struct cache *next, *prev;
 	struct tls *owner;

@@ -10,8 +10,8 @@
 
 #define CLS 4
 #define STEPS (20000 / UNIT_SLOW)
-/* What one CPU's holds at most. */
-#define TRANSFER_BYTES MIB
+/* What one CPU's holds at most, where there are few. */
+#define TRANSFER_BYTES (16 * MIB)
 
 /* The first two CPUs that have caches of their own; false where there is one. */
 static bool
@@ -49,7 +49,7 @@ START_TEST(test_order)
 	ck_assert_ptr_null(transfer_take(CLS).head);
 	for (unsigned i = 0; i < 3; i++) {
 		m[i] = refill(i < 2 ? CLS : CLS + 1, 0, 4 + i);
-		ck_assert(transfer_put(i < 2 ? CLS : CLS + 1, m[i]));
+		ck_assert(transfer_put(i < 2 ? CLS : CLS + 1, m[i], true));
 	}
 	transfer_audit();
 	ck_assert_uint_eq(
@@ -72,7 +72,7 @@ END_TEST
 START_TEST(test_bound)
 {
 	unsigned cls = sizeclass_of(32768);
-	struct magazine m[TRANSFER_BYTES / 32768 + 3];
+	static struct magazine m[TRANSFER_BYTES / 32768 + 3];
 	size_t held = 0;
 
 	start_here();
@@ -80,7 +80,7 @@ START_TEST(test_bound)
 	for (size_t i = 0; i < LENGTH(m); i++)
 		m[i] = refill(cls, 0, 1);
 	for (size_t i = 0; i < LENGTH(m); i++) {
-		if (transfer_put(cls, m[i]))
+		if (transfer_put(cls, m[i], true))
 			held += m[i].count * sizeclass_size(cls);
 		else
 			arena_flush(m[i].head);
@@ -88,10 +88,92 @@ START_TEST(test_bound)
 	}
 	ck_assert_uint_gt(held + sizeclass_size(cls), TRANSFER_BYTES);
 	ck_assert_uint_eq(transfer_totals().bytes, held);
+	ck_assert_uint_eq(transfer_excess(), held - MIB);
 	ck_assert_uint_eq(arena_totals().depot_bytes, held);
 	arena_trim(0);
 	ck_assert_uint_eq(transfer_totals().bytes, 0);
 	ck_assert_uint_eq(arena_totals().handed_out, 0);
+}
+END_TEST
+
+/* What is not wanted here again has less room. */
+START_TEST(test_bound_unwanted)
+{
+	unsigned cls = sizeclass_of(32768);
+	struct magazine m[MIB / 32768 + 1];
+
+	start_here();
+	for (size_t i = 0; i < LENGTH(m); i++)
+		m[i] = refill(cls, 0, 1);
+	for (size_t i = 0; i + 1 < LENGTH(m); i++)
+		ck_assert(transfer_put(cls, m[i], false));
+	ck_assert(!transfer_put(cls, m[LENGTH(m) - 1], false));
+	ck_assert(transfer_put(cls, m[LENGTH(m) - 1], true));
+	ck_assert_uint_gt(transfer_excess(), 0);
+	arena_trim(0);
+	ck_assert_uint_eq(arena_totals().handed_out, 0);
+}
+END_TEST
+
+/* Puts so many blocks of 32 KiB. */
+static void
+put_blocks(size_t n)
+{
+	unsigned cls = sizeclass_of(32768);
+	static struct magazine m[TRANSFER_BYTES / 32768];
+
+	/* All before the first is put, since refills take from there. */
+	for (size_t i = 0; i < n; i++)
+		m[i] = refill(cls, 0, 1);
+	for (size_t i = 0; i < n; i++)
+		ck_assert(transfer_put(cls, m[i], true));
+}
+
+/* One block of a class that has no slab yet. */
+static void *
+map_slab(void)
+{
+	static unsigned cls = CLS;
+
+	return refill(cls++, 0, 1).head;
+}
+
+/* Before a heap grows of which they hold a large part they give all back. */
+START_TEST(test_growth)
+{
+	start_here();
+	put_blocks(32);
+	arena_flush(map_slab());
+	/* It may always hold as much. */
+	ck_assert_uint_eq(transfer_totals().bytes, MIB);
+	/* Refills take what there is first. */
+	put_blocks(64);
+	arena_flush(map_slab());
+	ck_assert_uint_eq(transfer_totals().bytes, 0);
+	arena_audit();
+}
+END_TEST
+
+/* Where they hold a small part only idle classes are given back. */
+START_TEST(test_growth_idle)
+{
+	bool zeroed;
+	void *big, *first, *second;
+
+	start_here();
+	big = backend_big_alloc(32 * MIB, 16, &zeroed);
+	REQUIRE_MSG(big, "no memory");
+	put_blocks(64);
+	first = map_slab();
+	ck_assert_uint_eq(transfer_totals().bytes, 2 * MIB);
+	/* Idle from that look on, for more than 20 ms of a clock that may be coarse. */
+	sleep_us(50000);
+	second = map_slab();
+	ck_assert_uint_eq(transfer_totals().bytes, 0);
+	arena_flush(first);
+	arena_flush(second);
+	arena_audit();
+	backend_big_free(big);
 }
 END_TEST
 
@@ -109,7 +191,7 @@ START_TEST(test_other_cpu)
 	pin_to(cpus[0]);
 	m = refill(cls, 0, sizeclass_table[cls].capacity);
 	ck_assert_uint_eq(m.count, sizeclass_table[cls].capacity);
-	ck_assert(transfer_put(cls, m));
+	ck_assert(transfer_put(cls, m, true));
 	pin_to(cpus[1]);
 	ck_assert_ptr_null(transfer_take(cls).head);
 	size_t used = backend_totals().used;
@@ -130,11 +212,11 @@ START_TEST(test_idle)
 
 	start_here();
 	m = refill(CLS, 0, 4);
-	ck_assert(transfer_put(CLS, m));
+	ck_assert(transfer_put(CLS, m, true));
 	ck_assert_ptr_null(transfer_idle(&place, 1000, 100));
 	place = 0;
 	ck_assert_ptr_null(transfer_idle(&place, 1099, 100));
-	ck_assert(transfer_put(CLS, transfer_take(CLS)));
+	ck_assert(transfer_put(CLS, transfer_take(CLS), true));
 	place = 0;
 	ck_assert_ptr_null(transfer_idle(&place, 1150, 100));
 	place = 0;
@@ -178,7 +260,7 @@ exchange(void *arg)
 			sched_yield();
 		for (char *p = m.head; p; p = *(void **)p)
 			REQUIRE_EQ((uintptr_t) * (struct load **)(p + 16), (uintptr_t)l);
-		if (rng_below(&l->rng, 16) == 0 || !transfer_put(CLS, m))
+		if (rng_below(&l->rng, 16) == 0 || !transfer_put(CLS, m, true))
 			arena_flush(m.head);
 	}
 	return NULL;
@@ -207,7 +289,7 @@ START_TEST(test_fork)
 
 	start_here();
 	m = refill(CLS, 0, 4);
-	ck_assert(transfer_put(CLS, m));
+	ck_assert(transfer_put(CLS, m, true));
 	arena_fork_prepare();
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -232,6 +314,9 @@ main(void)
 	unit_begin("test_transfer");
 	tcase_add_test(tc, test_order);
 	tcase_add_test(tc, test_bound);
+	tcase_add_test(tc, test_bound_unwanted);
+	tcase_add_test(tc, test_growth);
+	tcase_add_test(tc, test_growth_idle);
 	tcase_add_test(tc, test_other_cpu);
 	tcase_add_test(tc, test_idle);
 	tcase_add_test(tc, test_threads);
