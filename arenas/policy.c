@@ -41,15 +41,15 @@
  * pages. */
 const struct policy policies[POLICIES] = {
 	{"balanced", .bigcache = 64, .cold = 800, .giveback = 32 * MIB, .huge = NO_HUGE, .keep = 0,
-		.magazine = 32 * KIB, .warm = 200},
+		.magazine = 64 * KIB, .warm = 200},
 	{"prompt", .bigcache = 16, .cold = 150, .giveback = 8 * MIB, .huge = NO_HUGE, .keep = 0,
 		.magazine = 16 * KIB, .warm = 50},
 	{"frugal", .bigcache = 0, .cold = 0, .giveback = MIB, .huge = NO_HUGE, .keep = 0,
 		.magazine = 8 * KIB, .warm = 0},
 	{"patient", .bigcache = 256, .cold = 4000, .giveback = 128 * MIB, .huge = NO_HUGE,
-		.keep = 0, .magazine = 64 * KIB, .warm = 1000},
+		.keep = 0, .magazine = 128 * KIB, .warm = 1000},
 	{"hoard", .bigcache = 1024, .cold = NEVER, .giveback = 1024 * MIB, .huge = NO_HUGE,
-		.keep = 1024 * MIB, .magazine = 128 * KIB, .warm = NEVER},
+		.keep = 1024 * MIB, .magazine = 256 * KIB, .warm = NEVER},
 	{"dense", .bigcache = 64, .cold = 800, .giveback = 32 * MIB, .huge = 8, .keep = 0,
 		.magazine = 64 * KIB, .warm = 200},
 };

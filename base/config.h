@@ -65,7 +65,7 @@ enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 	X(limit_soft, 0, 0, 1ull << 26, "MiB",                                                     \
 		"Above this idle memory is given back before the heap takes more. 0 sets no "      \
 		"limit.")                                                                          \
-	X(magazine, 32768, 512, 1048576, "bytes",                                                  \
+	X(magazine, 65536, 512, 1048576, "bytes",                                                  \
 		"What a full magazine, the unit in which caches and arenas hand blocks to each "   \
 		"other, holds at most.")                                                           \
 	X(placement, PLACEMENT_NONE, PLACEMENT_NONE, PLACEMENT_LIFETIME_DRY,                       \
