@@ -11,8 +11,10 @@
 #include "base/config.h"
 #include "frontends/counts.h"
 
-/* A full magazine holds about HAKMEM_MAGAZINE bytes, and no more blocks than this. */
+/* A full magazine holds about HAKMEM_MAGAZINE bytes, no more blocks than the first figure, and up
+ * to GRANTED_MAX no fewer than the second. */
 #define MAGAZINE_MOST 1024
+#define MAGAZINE_LEAST 4
 /* What is not half full goes from a cache that ends to the slabs, but for so many blocks. */
 #define MAGAZINE_WHOLE 16
 /* A bin starts with magazines of this many bytes, at least one block, at most so many. */
@@ -31,7 +33,9 @@ magazine_blocks(size_t bytes, unsigned cls, uint32_t most)
 HAK_INLINE uint32_t
 magazine_most(unsigned cls)
 {
-	return magazine_blocks(CONFIG(magazine), cls, MAGAZINE_MOST);
+	uint32_t n = magazine_blocks(CONFIG(magazine), cls, MAGAZINE_MOST);
+
+	return n < MAGAZINE_LEAST && sizeclass_size(cls) <= GRANTED_MAX ? MAGAZINE_LEAST : n;
 }
 
 /* How many it may hold whatever the budget. */
