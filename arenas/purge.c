@@ -18,6 +18,8 @@
 #include "base/config.h"
 #include "base/probe.h"
 
+/* So many magazines are looked at together before they go back. */
+#define FLUSH_LISTS 4
 /* Above the soft limit all that is idle is given back at most this often. */
 #define ROOM_MS 10
 
@@ -25,22 +27,68 @@ static _Atomic uint32_t last_tick_ms, last_room_ms;
 /* When any thread was last on a slow path. */
 static _Atomic uint32_t last_active_ms;
 
-/* The magazines of a depot unused for cold_ms, as one list of blocks; arena lock. */
+/* The magazines of a depot unused for cold_ms, as a stack; those that are sealed, of which a depot
+ * has no others, as one magazine. Arena lock. */
 static void *
-idle_blocks(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
+idle_stack(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 {
 	struct depot *d = &a->depots[cls];
-	void *list = NULL;
+	void *top = NULL, *list = NULL;
+	uint32_t n = 0;
 
 	if (!d->blocks || !idle_for(now_ms, d->used_ms, cold_ms))
 		return NULL;
-	for (struct magazine m; (m = arena_pop_sealed(a, cls)).head;)
+	for (struct magazine m; (m = arena_pop_sealed(a, cls)).head; n += m.count)
 		list = seal_strip(m.head, list);
-	for (struct magazine m; (m = depot_pop(d, now_ms)).head;) {
-		list = magazine_join(m, list);
+	if (list)
+		depot_link((struct magazine){list, n}, NULL);
+	for (struct magazine m; (m = depot_pop(d, now_ms)).head; top = m.head) {
+		depot_link(m, top);
 		a->depot_bytes -= m.count * sizeclass_size(cls);
 	}
-	return list;
+	return list ? list : top;
+}
+
+/* Brings the blocks of n lists into the cache, n misses at a time: a list alone is one miss after
+ * another, and its blocks have been idle. */
+static void
+warm_lists(void *const heads[], unsigned n)
+{
+	const void *at[FLUSH_LISTS];
+	bool more = true;
+
+	for (unsigned i = 0; i < n; i++)
+		at[i] = heads[i];
+	while (more) {
+		more = false;
+		for (unsigned i = 0; i < n; i++) {
+			/* What was written over ends here, and is found out later. */
+			if (!pagemap_in_primary(at[i]))
+				continue;
+			at[i] = *(void *const *)at[i];
+			more = true;
+		}
+	}
+}
+
+/* Takes a stack's magazines back into their slabs. */
+static void
+flush_stack(void *top)
+{
+	void *heads[FLUSH_LISTS];
+	uint32_t count;
+
+	while (top) {
+		unsigned n = 0;
+		for (; top && n < FLUSH_LISTS; n++) {
+			heads[n] = top;
+			top = depot_below(top, &count);
+		}
+		if (n > 1)
+			warm_lists(heads, n);
+		for (unsigned i = 0; i < n; i++)
+			arena_flush(heads[i]);
+	}
 }
 
 void
@@ -51,11 +99,11 @@ arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms)
 	if (!arena_lock(a))
 		return;
 	while (cls < BIN_CLASSES) {
-		void *list = idle_blocks(a, cls++, now_ms, least_ms);
-		if (!list)
+		void *top = idle_stack(a, cls++, now_ms, least_ms);
+		if (!top)
 			continue;
 		lock_release(&a->lock);
-		arena_flush(list);
+		flush_stack(top);
 		if (!arena_lock(a))
 			return;
 	}
@@ -67,8 +115,8 @@ arena_age_transfers(uint32_t now_ms, uint32_t least_ms)
 {
 	unsigned place = 0;
 
-	for (void *list; (list = transfer_idle(&place, now_ms, least_ms));)
-		arena_flush(list);
+	for (void *top; (top = transfer_idle(&place, now_ms, least_ms));)
+		flush_stack(top);
 }
 
 static void

@@ -156,18 +156,20 @@ transfer_take_any(unsigned cls)
 	return m;
 }
 
-/* Joins all magazines of the class; lock held. */
+/* All magazines of the class; lock held. */
 static void *
 empty_shelf(struct way *w, unsigned cls)
 {
-	void *list = NULL;
+	struct shelf *s = &w->shelves[cls];
+	void *top = s->top;
 
-	for (struct magazine m; (m = pop(w, cls)).head;)
-		list = magazine_join(m, list);
-	return list;
+	RELAXED_SET(w->bytes, RELAXED(w->bytes) - s->blocks * sizeclass_size(cls));
+	s->top = NULL;
+	s->blocks = 0;
+	return top;
 }
 
-/* The blocks of the class if nobody has touched them for least_ms; lock held. */
+/* The magazines of the class if nobody has touched them for least_ms; lock held. */
 static void *
 idle_shelf(struct way *w, unsigned cls, uint32_t now_ms, uint32_t least_ms)
 {
@@ -185,20 +187,20 @@ idle_shelf(struct way *w, unsigned cls, uint32_t now_ms, uint32_t least_ms)
 void *
 transfer_idle(unsigned *place, uint32_t now_ms, uint32_t least_ms)
 {
-	void *list = NULL;
+	void *top = NULL;
 
-	while (*place < TRANSFER_WAYS * BIN_CLASSES && !list) {
+	while (*place < TRANSFER_WAYS * BIN_CLASSES && !top) {
 		struct way *w = way_at(*place / BIN_CLASSES);
 		if (!w || !lock_acquire(&w->lock)) {
 			*place += BIN_CLASSES - *place % BIN_CLASSES;
 			continue;
 		}
 		do {
-			list = idle_shelf(w, *place % BIN_CLASSES, now_ms, least_ms);
-		} while (++*place % BIN_CLASSES != 0 && !list);
+			top = idle_shelf(w, *place % BIN_CLASSES, now_ms, least_ms);
+		} while (++*place % BIN_CLASSES != 0 && !top);
 		lock_release(&w->lock);
 	}
-	return list;
+	return top;
 }
 
 size_t

@@ -43,8 +43,8 @@ bool transfer_put(unsigned cls, struct magazine m, bool wanted);
 struct magazine transfer_take(unsigned cls);
 /* A magazine from any CPU. */
 struct magazine transfer_take_any(unsigned cls);
-/* The magazines that nobody has put or taken one of for least_ms, as lists, one at a time; NULL at
- * the end. *place begins at 0. */
+/* The magazines of which nobody has put or taken one for least_ms, as stacks (depot.h), one of a
+ * class at a time; NULL at the end. *place begins at 0. */
 void *transfer_idle(unsigned *place, uint32_t now_ms, uint32_t least_ms);
 /* The bytes that are in them above what each may hold of anything, about. */
 size_t transfer_excess(void);
