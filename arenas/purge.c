@@ -2,9 +2,9 @@
  * arenas/purge.c - Hot, Warm, Cold: what becomes of idle memory, by time.
  *
  * Free memory is Hot and kept until it has been idle for HAKMEM_WARM ms; then it is Warm, offered
- * to the system, and after HAKMEM_COLD ms Cold, given back at once. Depots that have been idle for
- * as long go back to their slabs, which empties these. While memory is short (pressure.h) what
- * would be Warm is Cold. Time is looked at on slow paths, or by the background thread
+ * to the system, and after HAKMEM_COLD ms Cold, given back at once. Magazines that have waited for
+ * a quarter of that go back to their slabs, which empties these. While memory is short (pressure.h)
+ * what would be Warm is Cold. Time is looked at on slow paths, or by the background thread
  * (background.h). */
 #include "arenas/background.h"
 #include "arenas/internal.h"
@@ -20,12 +20,17 @@
 
 /* So many magazines are looked at together before they go back. */
 #define FLUSH_LISTS 4
+/* A magazine waits for so small a part of HAKMEM_COLD, as a slab does before pages of free blocks
+ * in it are given back. */
+#define WAIT_PART 4
 /* Above the soft limit all that is idle is given back at most this often. */
 #define ROOM_MS 10
 
 static _Atomic uint32_t last_tick_ms, last_room_ms;
 /* When any thread was last on a slow path. */
 static _Atomic uint32_t last_active_ms;
+/* When the program last woke up, and how much of the time before does not count. */
+static _Atomic uint32_t woken_ms, discount_ms;
 
 /* The magazines of a depot unused for cold_ms, as a stack; those that are sealed, of which a depot
  * has no others, as one magazine. Arena lock. */
@@ -120,9 +125,8 @@ arena_age_transfers(uint32_t now_ms, uint32_t least_ms)
 }
 
 static void
-age_arena(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
+age_slabs(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
 {
-	arena_age_depots(a, now_ms, cold_ms);
 	if (!arena_lock(a))
 		return;
 	HAK_AUDIT(backend_audit(&a->backend));
@@ -151,32 +155,67 @@ arena_flush_deferred(void)
 	}
 }
 
+/* Magazines go back that have waited for wait_ms, all before slabs are looked at: a block that
+ * waits keeps a slab, whose other pages would be given back one by one. */
 static size_t
-age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
+age(uint32_t now_ms, uint32_t wait_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 {
 	size_t before = backend_purged();
 
 	arena_flush_deferred();
-	arena_age_transfers(now_ms, cold_ms);
-	for (unsigned i = 0; i < arena_end(); i++) {
-		struct arena *a = arena_at(i);
-		if (a)
-			age_arena(a, now_ms, cold_ms);
-	}
+	arena_age_transfers(now_ms, wait_ms);
+	for (unsigned i = 0; i < arena_end(); i++)
+		if (arena_at(i))
+			arena_age_depots(arena_at(i), now_ms, wait_ms);
+	for (unsigned i = 0; i < arena_end(); i++)
+		if (arena_at(i))
+			age_slabs(arena_at(i), now_ms, cold_ms);
 	backend_age(now_ms, warm_ms, cold_ms, keep);
 	size_t purged = backend_purged() - before;
 	PROBE1(hakmem, purge, purged);
 	return purged;
 }
 
+/* How much of the time that has passed is not to count, since the whole program paused: of each
+ * pause what is above half of cold_ms. When it wakes up is no time to give back what it is about to
+ * use; what it does not use for as long as that after one pause, or after two, is. */
+static uint32_t
+discount(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
+{
+	uint32_t most = cold_ms / 2, sum = RELAXED(discount_ms);
+
+	if (sum > 0 && now_ms - pause_ms - RELAXED(woken_ms) >= most)
+		sum = 0;
+	if (pause_ms > most && most > 0) {
+		pause_ms -= most;
+		sum = pause_ms < UINT32_MAX / 4 && sum < UINT32_MAX / 4 ? sum + pause_ms : 0;
+		RELAXED_SET(woken_ms, now_ms);
+	}
+	RELAXED_SET(discount_ms, sum);
+	return sum;
+}
+
+/* arena_age, by a thread that is on a slow path again after no thread was for pause_ms. */
+static size_t
+age_after(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
+{
+	uint32_t warm_ms = (uint32_t)CONFIG(warm), wait_ms;
+
+	if (pressure_is_on())
+		cold_ms = warm_ms < cold_ms ? warm_ms : cold_ms;
+	else
+		cold_ms += discount(now_ms, cold_ms, pause_ms);
+	wait_ms = cold_ms / WAIT_PART;
+	/* Nobody has noted when they came. */
+	if (pause_ms >= wait_ms)
+		wait_ms = 0;
+	return age(now_ms, wait_ms, warm_ms, cold_ms, CONFIG(keep));
+}
+
 size_t
 arena_age(uint32_t now_ms, uint32_t cold_ms)
 {
-	uint32_t warm_ms = (uint32_t)CONFIG(warm);
-
-	if (pressure_is_on() && warm_ms < cold_ms)
-		cold_ms = warm_ms;
-	return age(now_ms, warm_ms, cold_ms, CONFIG(keep));
+	return age_after(now_ms, cold_ms, 0);
 }
 
 uint32_t
@@ -200,19 +239,13 @@ is_due(_Atomic uint32_t *last_ms, uint32_t now_ms, uint32_t interval_ms)
 static HAK_COLD void
 tick_due(uint32_t now_ms, uint32_t active)
 {
-	uint32_t cold_ms = (uint32_t)CONFIG(cold);
-
 	if (!is_due(&last_tick_ms, now_ms, ARENA_TICK_MS))
 		return;
 	tune_tick();
 	if (background_ages(now_ms))
 		return;
-	/* After a pause of the whole program all that is free has been idle that long, also pages
-	 * that only now come out of depots. */
-	if (now_ms - active >= cold_ms)
-		cold_ms = 0;
 	struct tune_clock clock = tune_clock_start(true);
-	arena_age(now_ms, cold_ms);
+	age_after(now_ms, (uint32_t)CONFIG(cold), now_ms - active);
 	tune_clock_stop(clock);
 }
 
@@ -234,7 +267,7 @@ arena_make_room(void)
 	uint32_t now_ms = os_now_ms();
 
 	if (is_due(&last_room_ms, now_ms, ROOM_MS))
-		age(now_ms, 0, 0, 0);
+		age(now_ms, 0, 0, 0, 0);
 }
 
 size_t
@@ -244,12 +277,12 @@ arena_trim(size_t keep)
 
 	if (t.resident + t.used <= keep)
 		return 0;
-	return age(os_now_ms(), 0, 0, keep);
+	return age(os_now_ms(), 0, 0, 0, keep);
 }
 
 void
 arena_reclaim(void)
 {
-	age(os_now_ms(), 0, 0, 0);
+	age(os_now_ms(), 0, 0, 0, 0);
 	backend_reclaim();
 }

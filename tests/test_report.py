@@ -239,7 +239,7 @@ def test_learner(library):
             require(dense == {"policy": "dense", "rating": 1400.5, "won": 2, "drawn": 1, "lost": 0},
                     f"leaderboard {dense}")
             # The policy's, and the one that the environment has set.
-            require(r["settings"]["HAKMEM_MAGAZINE"] == 131072, "HAKMEM_MAGAZINE")
+            require(r["settings"]["HAKMEM_MAGAZINE"] == 262144, "HAKMEM_MAGAZINE")
             require(r["settings"]["HAKMEM_COLD"] == 77, "HAKMEM_COLD")
             require(r["settings"]["HAKMEM_POLICY"] == path, "HAKMEM_POLICY")
         # Nothing was played, so nothing is written.

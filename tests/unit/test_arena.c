@@ -272,6 +272,15 @@ END_TEST
 
 /* --- time ------------------------------------------------------------------------------------- */
 
+/* Slow paths from `from` to `to`, so that no pause is seen. */
+static void
+tick_on(uint32_t from, uint32_t to)
+{
+	for (uint32_t ms = from; (int32_t)(to - ms) >= 0; ms += ARENA_TICK_MS)
+		arena_tick(ms);
+}
+
+/* A magazine waits for a quarter of HAKMEM_COLD, a free page for all of it. */
 START_TEST(test_tick)
 {
 	struct magazine m;
@@ -280,26 +289,93 @@ START_TEST(test_tick)
 	start(1);
 	hak_config.warm = 200;
 	hak_config.cold = 800;
-	/* The first slow path after none for long; it would give all away. */
-	arena_tick(os_now_ms());
+	/* The first slow path comes after none for long, which is to be forgotten. */
+	now_ms = os_now_ms();
+	tick_on(now_ms - 500, now_ms);
 	m = refill(8, 0, 100);
 	ck_assert(arena_drain(8, m));
-	now_ms = os_now_ms();
-	arena_tick(now_ms + ARENA_TICK_MS);
+	tick_on(now_ms + 50, now_ms + 150);
 	ck_assert_uint_gt(arena_totals().depot_bytes, 0);
-	/* In use all the while, so that it is the depot's own time that counts. */
-	for (uint32_t ms = 100; ms <= 700; ms += 100)
-		arena_tick(now_ms + ms);
-	ck_assert_uint_gt(arena_totals().depot_bytes, 0);
-	for (uint32_t ms = 800; ms <= 1000; ms += 100)
-		arena_tick(now_ms + ms);
+	tick_on(now_ms + 200, now_ms + 300);
 	ck_assert_uint_eq(arena_totals().depot_bytes, 0);
 	ck_assert_uint_eq(arena_totals().handed_out, 0);
-	/* The slab's page is idle now, and ages by itself; after a pause all goes at once. */
-	arena_tick(now_ms + 10000);
+	/* The slab's page is idle now. */
+	ck_assert_uint_gt(backend_totals().resident, 0);
+	tick_on(now_ms + 350, now_ms + 1000);
 	ck_assert_uint_eq(backend_totals().resident, 0);
 	ck_assert_uint_gt(backend_totals().purged, 0);
 	arena_audit();
+}
+END_TEST
+
+/* A free page of which the program has no use before it pauses. */
+static uint32_t
+leave_page(void)
+{
+	uint32_t now_ms;
+
+	start(1);
+	hak_config.warm = 200;
+	hak_config.cold = 800;
+	now_ms = os_now_ms();
+	tick_on(now_ms - 500, now_ms);
+	arena_flush(refill(8, 0, 100).head);
+	ck_assert_uint_gt(backend_totals().resident, 0);
+	return now_ms;
+}
+
+/* A pause is half of HAKMEM_COLD; the rest is time in which the page might have been of use. */
+START_TEST(test_pause)
+{
+	uint32_t now_ms = leave_page() + 10000;
+
+	tick_on(now_ms, now_ms + 350);
+	ck_assert_uint_gt(backend_totals().resident, 0);
+	tick_on(now_ms + 400, now_ms + 500);
+	ck_assert_uint_eq(backend_totals().resident, 0);
+	arena_audit();
+}
+END_TEST
+
+/* After a second one it is cold at once. */
+START_TEST(test_pauses)
+{
+	uint32_t now_ms = leave_page() + 10000;
+
+	tick_on(now_ms, now_ms + 100);
+	ck_assert_uint_gt(backend_totals().resident, 0);
+	arena_tick(now_ms + 5000);
+	ck_assert_uint_eq(backend_totals().resident, 0);
+	arena_audit();
+}
+END_TEST
+
+/* What waits in a depot has waited as long. */
+START_TEST(test_pause_depot)
+{
+	uint32_t now_ms;
+	struct magazine m;
+
+	start(1);
+	hak_config.cold = 800;
+	now_ms = os_now_ms();
+	tick_on(now_ms - 500, now_ms);
+	m = refill(8, 0, 100);
+	ck_assert(arena_drain(8, m));
+	arena_tick(now_ms + 300);
+	ck_assert_uint_eq(arena_totals().depot_bytes, 0);
+	arena_audit();
+}
+END_TEST
+
+/* Where free memory is to go at once a pause changes nothing. */
+START_TEST(test_pause_cold)
+{
+	uint32_t now_ms = leave_page();
+
+	hak_config.cold = 0;
+	arena_tick(now_ms + 10000);
+	ck_assert_uint_eq(backend_totals().resident, 0);
 }
 END_TEST
 
@@ -438,6 +514,10 @@ main(void)
 	tcase_add_test(tc, test_mixed);
 	tcase_add_test(tc, test_put_aside);
 	tcase_add_test(tc, test_tick);
+	tcase_add_test(tc, test_pause);
+	tcase_add_test(tc, test_pauses);
+	tcase_add_test(tc, test_pause_depot);
+	tcase_add_test(tc, test_pause_cold);
 	tcase_add_test(tc, test_trim);
 	tcase_add_loop_test(tc, test_threads, 0, 2);
 	return run_suite(suite);
