@@ -6,6 +6,9 @@
  * end. A program is told the library's name and ends with an error where malloc isn't that
  * library's. Check's own processes keep the C library's malloc.
  *
+ * With RELIABILITY_IDLE set it has the cases that mostly wait for memory to become idle, which make
+ * a test of their own beside the others (test_reliability_idle).
+ *
  * CK_RUN_CASE=fork and the like run the cases of one program; CK_TIMEOUT_MULTIPLIER stretches the
  * time limits. What a case has to say, and which cases are skipped, is printed. */
 #include "check_main.h"
@@ -32,6 +35,7 @@ static const struct spec {
 	unsigned limit_as_mib;
 	unsigned circumstances;
 } specs[] = {
+#if !RELIABILITY_IDLE
 	{"fork", "load", SUCCEEDS, 300, 0, 0},
 	{"fork", "child-threads", SUCCEEDS, 180, 0, 0},
 	{"fork", "stdio", SUCCEEDS, 180, 0, 0},
@@ -102,6 +106,14 @@ static const struct spec {
 	{"misuse", "double-realloc:4194304", ABORTS, 60, 0, 0},
 	{"misuse", "link-wild", ABORTS_OR_SUCCEEDS, 60, 0, 0},
 	{"misuse", "link-outside", ABORTS_OR_SUCCEEDS, 60, 0, 0},
+	{"memory", "hard:64", SUCCEEDS, 180, 0, 0},
+	{"memory", "hard:20480", SUCCEEDS, 180, 0, 0},
+	{"memory", "hard:204800", SUCCEEDS, 180, 0, 0},
+	{"memory", "hard:4194304", SUCCEEDS, 180, 0, 0},
+	{"memory", "hard-threads", SUCCEEDS, 180, 0, 0},
+	{"memory", "soft", SUCCEEDS, 180, 0, 0},
+	{"memory", "cgroup", SUCCEEDS, 180, 0, 0},
+#else
 	{"purge", "size:64", SUCCEEDS, 90, 0, 0},
 	{"purge", "size:1024", SUCCEEDS, 90, 0, 0},
 	{"purge", "size:20480", SUCCEEDS, 90, 0, 0},
@@ -120,13 +132,7 @@ static const struct spec {
 	{"background", "main-ends", SUCCEEDS, 180, 0, 0},
 	{"background", "setuid", SUCCEEDS, 60, 0, 0},
 	{"background", "dlopen", SUCCEEDS, 60, 0, 0},
-	{"memory", "hard:64", SUCCEEDS, 180, 0, 0},
-	{"memory", "hard:20480", SUCCEEDS, 180, 0, 0},
-	{"memory", "hard:204800", SUCCEEDS, 180, 0, 0},
-	{"memory", "hard:4194304", SUCCEEDS, 180, 0, 0},
-	{"memory", "hard-threads", SUCCEEDS, 180, 0, 0},
-	{"memory", "soft", SUCCEEDS, 180, 0, 0},
-	{"memory", "cgroup", SUCCEEDS, 180, 0, 0},
+#endif
 };
 
 enum { NSPECS = sizeof(specs) / sizeof(specs[0]), MAX_VARIANTS = 16 };
@@ -217,7 +223,7 @@ END_TEST
 static Suite *
 reliability_suite(void)
 {
-	Suite *suite = suite_create("reliability");
+	Suite *suite = suite_create(RELIABILITY_IDLE ? "reliability_idle" : "reliability");
 	int end;
 
 	for (int start = 0; start < NSPECS; start = end) {

@@ -27,7 +27,7 @@ RELIABILITY_CASE = tests/reliability/case.c tests/reliability/case.h
 
 # The libraries that are preloaded are not built under a sanitizer.
 if !SANITIZED
-check_PROGRAMS += $(RELIABILITY_CASES) test_reliability
+check_PROGRAMS += $(RELIABILITY_CASES) test_reliability test_reliability_idle
 check_LTLIBRARIES += tests/reliability/plugin.la
 endif
 EXTRA_DIST += tests/apps
@@ -94,6 +94,12 @@ tests_reliability_plugin_la_LDFLAGS = -module -avoid-version -shared -rpath $(ab
 test_reliability_SOURCES = tests/test_reliability.c tests/check_main.h \
 	tests/reliability/spawn.c tests/reliability/spawn.h
 test_reliability_CPPFLAGS = $(RELIABILITY_CPPFLAGS) -I$(srcdir)/tests \
-	-DRELIABILITY_PATH=\"$(abs_builddir)/tests/reliability\"
+	-DRELIABILITY_IDLE=0 -DRELIABILITY_PATH=\"$(abs_builddir)/tests/reliability\"
 test_reliability_CFLAGS = $(RELIABILITY_CFLAGS) $(CHECK_CFLAGS)
 test_reliability_LDADD = $(CHECK_LIBS)
+test_reliability_idle_SOURCES = tests/test_reliability.c tests/check_main.h \
+	tests/reliability/spawn.c tests/reliability/spawn.h
+test_reliability_idle_CPPFLAGS = $(RELIABILITY_CPPFLAGS) -I$(srcdir)/tests \
+	-DRELIABILITY_IDLE=1 -DRELIABILITY_PATH=\"$(abs_builddir)/tests/reliability\"
+test_reliability_idle_CFLAGS = $(RELIABILITY_CFLAGS) $(CHECK_CFLAGS)
+test_reliability_idle_LDADD = $(CHECK_LIBS)
