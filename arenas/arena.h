@@ -106,6 +106,15 @@ void *arena_take_sampled(unsigned cls, uintptr_t site);
 void arena_give(void *p);
 /* Ages depots and slabs, at most every ARENA_TICK_MS; cheap when it is not due. */
 void arena_tick(uint32_t now_ms);
+extern _Atomic bool hak_waking HAK_HIDDEN;
+/* True for a while after a pause of the whole program: free memory is kept which soon may be cold,
+ * and slow paths are to be used again for that. */
+HAK_INLINE bool
+arena_is_waking(void)
+{
+	return RELAXED(hak_waking);
+}
+
 /* Gives back what has been idle for the settings' times, or cold_ms where that is less than theirs;
  * returns the bytes given back. */
 size_t arena_age(uint32_t now_ms, uint32_t cold_ms);

@@ -29,8 +29,10 @@
 static _Atomic uint32_t last_tick_ms, last_room_ms;
 /* When any thread was last on a slow path. */
 static _Atomic uint32_t last_active_ms;
-/* When the program last woke up, and how much of the time before does not count. */
-static _Atomic uint32_t woken_ms, discount_ms;
+/* When the program last woke up, and when the time before; how much of its last pause does not
+ * count, 0 when it has been awake for long. */
+_Atomic bool hak_waking;
+static _Atomic uint32_t woken_ms, woken_before_ms, discount_ms;
 
 /* The magazines of a depot unused for cold_ms, as a stack; those that are sealed, of which a depot
  * has no others, as one magazine. Arena lock. */
@@ -176,23 +178,29 @@ age(uint32_t now_ms, uint32_t wait_ms, uint32_t warm_ms, uint32_t cold_ms, size_
 	return purged;
 }
 
-/* How much of the time that has passed is not to count, since the whole program paused: of each
- * pause what is above half of cold_ms. When it wakes up is no time to give back what it is about to
- * use; what it does not use for as long as that after one pause, or after two, is. */
+/* cold_ms after pauses of the whole program. What a program that wakes up is about to use is not to
+ * go: of a pause half of cold_ms counts at most, for as long as that. What was free when the
+ * program woke up the time before, and is still, is cold. */
 static uint32_t
-discount(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
+cold_after_pauses(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
 {
-	uint32_t most = cold_ms / 2, sum = RELAXED(discount_ms);
+	uint32_t most = cold_ms / 2;
 
-	if (sum > 0 && now_ms - pause_ms - RELAXED(woken_ms) >= most)
-		sum = 0;
 	if (pause_ms > most && most > 0) {
-		pause_ms -= most;
-		sum = pause_ms < UINT32_MAX / 4 && sum < UINT32_MAX / 4 ? sum + pause_ms : 0;
+		RELAXED_SET(woken_before_ms, RELAXED(woken_ms));
 		RELAXED_SET(woken_ms, now_ms);
+		RELAXED_SET(discount_ms, pause_ms < UINT32_MAX / 2 ? pause_ms - most : 0);
+		RELAXED_SET(hak_waking, true);
+	} else if (now_ms - RELAXED(woken_ms) >= most) {
+		RELAXED_SET(discount_ms, 0);
+		RELAXED_SET(hak_waking, false);
 	}
-	RELAXED_SET(discount_ms, sum);
-	return sum;
+	if (RELAXED(discount_ms) == 0)
+		return cold_ms;
+	uint32_t later = cold_ms + RELAXED(discount_ms);
+	uint32_t since = now_ms - RELAXED(woken_before_ms);
+	since = since > cold_ms ? since : cold_ms;
+	return since < later ? since : later;
 }
 
 /* arena_age, by a thread that is on a slow path again after no thread was for pause_ms. */
@@ -204,7 +212,7 @@ age_after(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
 	if (pressure_is_on())
 		cold_ms = warm_ms < cold_ms ? warm_ms : cold_ms;
 	else
-		cold_ms += discount(now_ms, cold_ms, pause_ms);
+		cold_ms = cold_after_pauses(now_ms, cold_ms, pause_ms);
 	wait_ms = cold_ms / WAIT_PART;
 	/* Nobody has noted when they came. */
 	if (pause_ms >= wait_ms)
@@ -245,7 +253,7 @@ tick_due(uint32_t now_ms, uint32_t active)
 	if (background_ages(now_ms))
 		return;
 	struct tune_clock clock = tune_clock_start(true);
-	age_after(now_ms, (uint32_t)CONFIG(cold), now_ms - active);
+	age_after(now_ms, (uint32_t)CONFIG(cold), active ? now_ms - active : 0);
 	tune_clock_stop(clock);
 }
 

@@ -17,6 +17,8 @@
 #define MAGAZINE_LEAST 4
 /* What is not half full goes from a cache that ends to the slabs, but for so many blocks. */
 #define MAGAZINE_WHOLE 16
+/* How often a thread, or a CPU's threads, look at the clock again while the program wakes up. */
+#define WAKING_LOOKS 64
 /* A bin starts with magazines of this many bytes, at least one block, at most so many. */
 #define MAGAZINE_FIRST_BYTES 512
 #define MAGAZINE_FIRST 16

@@ -19,6 +19,8 @@
 
 /* Drained and freed past the bins since malloc was last on a slow path. */
 static _Atomic size_t freed_bytes HAK_CACHE_ALIGNED;
+/* Mallocs on slow paths while the program wakes up, since memory last became idle. */
+static _Atomic unsigned looks;
 
 void
 frontend_init(void)
@@ -228,8 +230,14 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	HAK_INJECT(INJECT_SLOW_ALLOC);
 	if (RELAXED(freed_bytes))
 		RELAXED_SET(freed_bytes, 0);
-	rseq_arm();
 	tick(now_ms);
+	if (HAK_LIKELY(!arena_is_waking()) || RELAXED(looks) >= WAKING_LOOKS) {
+		rseq_arm();
+	} else {
+		/* A program that calls now and then might never come by again. */
+		RELAXED_SET(looks, RELAXED(looks) + 1);
+		rseq_disarm();
+	}
 	struct tune_clock clock = tune_clock_start(size > LARGE_MAX);
 	/* The caches of CPUs know no buckets. */
 	if (slow_past_bins(size, align, zeroed) || placement_isolates())
@@ -313,8 +321,11 @@ rseq_free_slow(void *p)
 	}
 	tune_clock_stop(clock);
 	tick(now_ms);
-	if (RELAXED(freed_bytes) >= FREED_BYTES && RELAXED(hak_rseq.alloc_base) != hak_rseq.closed)
+	if (RELAXED(freed_bytes) >= FREED_BYTES &&
+		RELAXED(hak_rseq.alloc_base) != hak_rseq.closed) {
+		RELAXED_SET(looks, 0);
 		rseq_disarm();
+	}
 	frontend_leave();
 }
 

@@ -245,6 +245,14 @@ alloc_uncached(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	return p;
 }
 
+/* True where the next malloc is to pass the slow path too, since a program that calls now and then
+ * might never come by again. */
+HAK_INLINE bool
+is_to_look_again(struct cache *c)
+{
+	return HAK_UNLIKELY(arena_is_waking()) && c->looks++ < WAKING_LOOKS;
+}
+
 HAK_NOINLINE void *
 tls_alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
@@ -267,7 +275,7 @@ tls_alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	else
 		p = alloc_cached(c, sizeclass_of(size), site, now_ms);
 	tune_clock_stop(clock);
-	leave(c, true);
+	leave(c, !is_to_look_again(c));
 	background_start(site);
 	return p;
 }
@@ -443,6 +451,8 @@ tls_free_long(void *p)
 	}
 	tune_clock_stop(clock);
 	tick(c, now_ms);
+	if (c->freed_bytes >= FREED_BYTES)
+		c->looks = 0;
 	leave(c, c->freed_bytes < FREED_BYTES);
 }
 

@@ -87,6 +87,7 @@ struct cache {
 	_Atomic uint32_t claimed;
 	/* The background thread's: slow_ms as it was when it last tried, and how often since. */
 	uint32_t tried_ms, tries;
+	uint32_t looks; /* mallocs on slow paths since the program woke up or memory became idle */
 	size_t freed_bytes; /* drained, and freed past the bins, since the last refill */
 	/* What a cache keeps when it goes to another thread. */
 	struct counted *counted; /* NULL where no profile is taken */
