@@ -29,9 +29,9 @@
 static _Atomic uint32_t last_tick_ms, last_room_ms;
 /* When any thread was last on a slow path. */
 static _Atomic uint32_t last_active_ms;
+_Atomic bool hak_waking;
 /* When the program last woke up, and when the time before; how much of its last pause does not
  * count, 0 when it has been awake for long. */
-_Atomic bool hak_waking;
 static _Atomic uint32_t woken_ms, woken_before_ms, discount_ms;
 
 /* The magazines of a depot unused for cold_ms, as a stack; those that are sealed, of which a depot
@@ -56,45 +56,41 @@ idle_stack(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 	return list ? list : top;
 }
 
-/* Brings the blocks of n lists into the cache, n misses at a time: a list alone is one miss after
- * another, and its blocks have been idle. */
+/* Brings the blocks of n magazines into the cache, n misses at a time: a list alone is one miss
+ * after another, and its blocks have been idle. */
 static void
-warm_lists(void *const heads[], unsigned n)
+warm_magazines(const struct magazine m[], unsigned n)
 {
 	const void *at[FLUSH_LISTS];
-	bool more = true;
+	uint32_t most = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		at[i] = heads[i];
-	while (more) {
-		more = false;
-		for (unsigned i = 0; i < n; i++) {
-			/* What was written over ends here, and is found out later. */
-			if (!pagemap_in_primary(at[i]))
-				continue;
-			at[i] = *(void *const *)at[i];
-			more = true;
-		}
+	for (unsigned i = 0; i < n; i++) {
+		at[i] = m[i].head;
+		most = m[i].count > most ? m[i].count : most;
 	}
+	while (most-- > 0)
+		for (unsigned i = 0; i < n; i++)
+			/* What was written over ends here, and is found out later. */
+			if (pagemap_in_primary(at[i]))
+				at[i] = *(void *const *)at[i];
 }
 
 /* Takes a stack's magazines back into their slabs. */
 static void
 flush_stack(void *top)
 {
-	void *heads[FLUSH_LISTS];
-	uint32_t count;
+	struct magazine m[FLUSH_LISTS];
 
 	while (top) {
 		unsigned n = 0;
 		for (; top && n < FLUSH_LISTS; n++) {
-			heads[n] = top;
-			top = depot_below(top, &count);
+			m[n].head = top;
+			top = depot_below(top, &m[n].count);
 		}
 		if (n > 1)
-			warm_lists(heads, n);
+			warm_magazines(m, n);
 		for (unsigned i = 0; i < n; i++)
-			arena_flush(heads[i]);
+			arena_flush(m[i].head);
 	}
 }
 

@@ -342,6 +342,7 @@ make_room_unwanted(struct cache *c, unsigned cls)
 		grow_capacity(c, cls);
 }
 
+/* Makes room in another: its full magazine is the spare one now, and that is given away. */
 HAK_INLINE void
 make_room(struct cache *c, unsigned cls)
 {
