@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { NTHREADS = 4, CHILD_LIMIT_S = 60, FORKS_S = 4, LEAST_FORKS = 40 };
+enum { NTHREADS = 4, CHILD_LIMIT_S = 60, FORKS_S = 3, LEAST_FORKS = 40 };
 
 static atomic_bool stop;
 /* A block that the parent allocated and every child frees. */

@@ -12,7 +12,7 @@
 
 enum { WAVE = 10, WAVES = 10000, MAILBOX = 256, MANY = 10000 };
 /* Where starting a thread takes long, fewer waves do. */
-enum { WAVES_S = 4, EARLY_WAVES = 500, LEAST_WAVES = 1500 };
+enum { WAVES_S = 3, EARLY_WAVES = 500, LEAST_WAVES = 1500 };
 
 /* A block that says its own size, so that whoever receives it can check it. */
 struct letter {
