@@ -375,10 +375,9 @@ borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 static bool
 map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct batch *b)
 {
-	size_t excess = transfer_excess();
-
 	if (pages_over_soft(sizeclass_size(d->cls)))
 		arena_make_room();
+	size_t excess = transfer_excess();
 	if (excess > 0)
 		arena_age_transfers(d->now_ms, pages_need(excess) ? 0 : DEPOT_IDLE_MS);
 	if (!arena_lock(a))

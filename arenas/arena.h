@@ -106,13 +106,14 @@ void *arena_take_sampled(unsigned cls, uintptr_t site);
 void arena_give(void *p);
 /* Ages depots and slabs, at most every ARENA_TICK_MS; cheap when it is not due. */
 void arena_tick(uint32_t now_ms);
-extern _Atomic bool hak_waking HAK_HIDDEN;
+/* How much of the program's last pause does not count, in ms; 0 when it has been awake for long. */
+extern _Atomic uint32_t hak_discount_ms HAK_HIDDEN;
 /* True for a while after a pause of the whole program: free memory is kept which soon may be cold,
  * and slow paths are to be used again for that. */
 HAK_INLINE bool
 arena_is_waking(void)
 {
-	return RELAXED(hak_waking);
+	return RELAXED(hak_discount_ms) > 0;
 }
 
 /* Gives back what has been idle for the settings' times, or cold_ms where that is less than theirs;

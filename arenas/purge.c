@@ -20,19 +20,15 @@
 
 /* So many magazines are looked at together before they go back. */
 #define FLUSH_LISTS 4
-/* A magazine waits for so small a part of HAKMEM_COLD, as a slab does before pages of free blocks
- * in it are given back. */
-#define WAIT_PART 4
 /* Above the soft limit all that is idle is given back at most this often. */
 #define ROOM_MS 10
 
 static _Atomic uint32_t last_tick_ms, last_room_ms;
 /* When any thread was last on a slow path. */
 static _Atomic uint32_t last_active_ms;
-_Atomic bool hak_waking;
-/* When the program last woke up, and when the time before; how much of its last pause does not
- * count, 0 when it has been awake for long. */
-static _Atomic uint32_t woken_ms, woken_before_ms, discount_ms;
+/* When the program last woke up, and when the time before. */
+static _Atomic uint32_t woken_ms, woken_before_ms;
+_Atomic uint32_t hak_discount_ms;
 
 /* The magazines of a depot unused for cold_ms, as a stack; those that are sealed, of which a depot
  * has no others, as one magazine. Arena lock. */
@@ -185,15 +181,13 @@ cold_after_pauses(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
 	if (pause_ms > most && most > 0) {
 		RELAXED_SET(woken_before_ms, RELAXED(woken_ms));
 		RELAXED_SET(woken_ms, now_ms);
-		RELAXED_SET(discount_ms, pause_ms < UINT32_MAX / 2 ? pause_ms - most : 0);
-		RELAXED_SET(hak_waking, true);
+		RELAXED_SET(hak_discount_ms, pause_ms < UINT32_MAX / 2 ? pause_ms - most : 0);
 	} else if (now_ms - RELAXED(woken_ms) >= most) {
-		RELAXED_SET(discount_ms, 0);
-		RELAXED_SET(hak_waking, false);
+		RELAXED_SET(hak_discount_ms, 0);
 	}
-	if (RELAXED(discount_ms) == 0)
+	if (RELAXED(hak_discount_ms) == 0)
 		return cold_ms;
-	uint32_t later = cold_ms + RELAXED(discount_ms);
+	uint32_t later = cold_ms + RELAXED(hak_discount_ms);
 	uint32_t since = now_ms - RELAXED(woken_before_ms);
 	since = since > cold_ms ? since : cold_ms;
 	return since < later ? since : later;
@@ -209,7 +203,7 @@ age_after(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
 		cold_ms = warm_ms < cold_ms ? warm_ms : cold_ms;
 	else
 		cold_ms = cold_after_pauses(now_ms, cold_ms, pause_ms);
-	wait_ms = cold_ms / WAIT_PART;
+	wait_ms = cold_ms / BACKEND_QUIET_PART;
 	/* Nobody has noted when they came. */
 	if (pause_ms >= wait_ms)
 		wait_ms = 0;

@@ -44,6 +44,7 @@ way_at(unsigned i)
 	return atomic_load_explicit(&ways[i], memory_order_acquire);
 }
 
+/* There is one, at least. */
 static void
 set_share(void)
 {
@@ -51,7 +52,7 @@ set_share(void)
 
 	for (unsigned i = 0; i < TRANSFER_WAYS; i++)
 		n += way_at(i) != NULL;
-	bytes = TRANSFER_TOTAL / (n ? n : 1);
+	bytes = TRANSFER_TOTAL / n;
 	bytes = bytes > TRANSFER_MOST ? TRANSFER_MOST : bytes;
 	RELAXED_SET(share, bytes < TRANSFER_LEAST ? TRANSFER_LEAST : bytes);
 }

@@ -44,6 +44,10 @@
 /* Fresh blocks are best handed out up to the end of a page of the processor's: what two threads are
  * given then shares no cache line, nor any that the processor fetches ahead. */
 #define REFILL_PAGE 4096
+/* Blocks of Tiny and L2 are given back when their slab has been quiet for this part of the time
+ * after which free memory is cold: as long as others of the slab stay, no other class can use them.
+ * No magazine waits for longer, since its blocks keep slabs. */
+#define BACKEND_QUIET_PART 4
 
 /* What a refill hands out, not yet one list: the parts are joined after the arena's lock has been
  * released, since that touches the blocks and may fault. */

@@ -452,9 +452,10 @@ tls_free_long(void *p)
 	}
 	tune_clock_stop(clock);
 	tick(c, now_ms);
-	if (c->freed_bytes >= FREED_BYTES)
+	bool armed = c->freed_bytes < FREED_BYTES;
+	if (!armed)
 		c->looks = 0;
-	leave(c, c->freed_bytes < FREED_BYTES);
+	leave(c, armed);
 }
 
 /* --- the rest of the contract ---------------------------------------------------------------- */

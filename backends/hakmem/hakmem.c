@@ -10,10 +10,6 @@
 #include "backends/pages.h"
 #include "base/assert.h"
 
-/* Blocks of Tiny and L2 are given back when their slab has been quiet for this part of the time
- * after which free memory is cold: as long as others of the slab stay, no other class can use them.
- */
-#define QUIET_PART 4
 /* That takes this part of the time at most, under the lock: giving a page back takes a microsecond,
  * or a hundred where another processor has to be interrupted for it. */
 #define LOOK_PART 32
@@ -259,7 +255,7 @@ backend_usable(const void *p)
 void
 backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
 {
-	uint32_t quiet_ms = cold_ms / QUIET_PART;
+	uint32_t quiet_ms = cold_ms / BACKEND_QUIET_PART;
 	/* There may be many slabs, and nothing is known to have changed in them. */
 	bool look = idle_for(now_ms, a->aged_ms, quiet_ms);
 	struct purge p;

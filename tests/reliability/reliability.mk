@@ -93,13 +93,13 @@ tests_reliability_plugin_la_LDFLAGS = -module -avoid-version -shared -rpath $(ab
 
 test_reliability_SOURCES = tests/test_reliability.c tests/check_main.h \
 	tests/reliability/spawn.c tests/reliability/spawn.h
-test_reliability_CPPFLAGS = $(RELIABILITY_CPPFLAGS) -I$(srcdir)/tests \
-	-DRELIABILITY_IDLE=0 -DRELIABILITY_PATH=\"$(abs_builddir)/tests/reliability\"
+reliability_test_cppflags = $(RELIABILITY_CPPFLAGS) -I$(srcdir)/tests \
+	-DRELIABILITY_PATH=\"$(abs_builddir)/tests/reliability\"
+test_reliability_CPPFLAGS = $(reliability_test_cppflags) -DRELIABILITY_IDLE=0
 test_reliability_CFLAGS = $(RELIABILITY_CFLAGS) $(CHECK_CFLAGS)
 test_reliability_LDADD = $(CHECK_LIBS)
-test_reliability_idle_SOURCES = tests/test_reliability.c tests/check_main.h \
-	tests/reliability/spawn.c tests/reliability/spawn.h
-test_reliability_idle_CPPFLAGS = $(RELIABILITY_CPPFLAGS) -I$(srcdir)/tests \
-	-DRELIABILITY_IDLE=1 -DRELIABILITY_PATH=\"$(abs_builddir)/tests/reliability\"
-test_reliability_idle_CFLAGS = $(RELIABILITY_CFLAGS) $(CHECK_CFLAGS)
-test_reliability_idle_LDADD = $(CHECK_LIBS)
+
+test_reliability_idle_SOURCES = $(test_reliability_SOURCES)
+test_reliability_idle_CPPFLAGS = $(reliability_test_cppflags) -DRELIABILITY_IDLE=1
+test_reliability_idle_CFLAGS = $(test_reliability_CFLAGS)
+test_reliability_idle_LDADD = $(test_reliability_LDADD)

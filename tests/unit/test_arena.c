@@ -280,19 +280,27 @@ tick_on(uint32_t from, uint32_t to)
 		arena_tick(ms);
 }
 
-/* A magazine waits for a quarter of HAKMEM_COLD, a free page for all of it. */
-START_TEST(test_tick)
+/* Starts in a program that is awake: the first slow path comes after none for long, which is to be
+ * forgotten. */
+static uint32_t
+start_awake(void)
 {
-	struct magazine m;
 	uint32_t now_ms;
 
 	start(1);
 	hak_config.warm = 200;
 	hak_config.cold = 800;
-	/* The first slow path comes after none for long, which is to be forgotten. */
 	now_ms = os_now_ms();
 	tick_on(now_ms - 500, now_ms);
-	m = refill(8, 0, 100);
+	return now_ms;
+}
+
+/* A magazine waits for a quarter of HAKMEM_COLD, a free page for all of it. */
+START_TEST(test_tick)
+{
+	uint32_t now_ms = start_awake();
+	struct magazine m = refill(8, 0, 100);
+
 	ck_assert(arena_drain(8, m));
 	tick_on(now_ms + 50, now_ms + 150);
 	ck_assert_uint_gt(arena_totals().depot_bytes, 0);
@@ -312,13 +320,8 @@ END_TEST
 static uint32_t
 leave_page(void)
 {
-	uint32_t now_ms;
+	uint32_t now_ms = start_awake();
 
-	start(1);
-	hak_config.warm = 200;
-	hak_config.cold = 800;
-	now_ms = os_now_ms();
-	tick_on(now_ms - 500, now_ms);
 	arena_flush(refill(8, 0, 100).head);
 	ck_assert_uint_gt(backend_totals().resident, 0);
 	return now_ms;
@@ -353,14 +356,9 @@ END_TEST
 /* What waits in a depot has waited as long. */
 START_TEST(test_pause_depot)
 {
-	uint32_t now_ms;
-	struct magazine m;
+	uint32_t now_ms = start_awake();
+	struct magazine m = refill(8, 0, 100);
 
-	start(1);
-	hak_config.cold = 800;
-	now_ms = os_now_ms();
-	tick_on(now_ms - 500, now_ms);
-	m = refill(8, 0, 100);
 	ck_assert(arena_drain(8, m));
 	arena_tick(now_ms + 300);
 	ck_assert_uint_eq(arena_totals().depot_bytes, 0);
