@@ -595,6 +595,20 @@ arena_give(void *p)
 	arena_flush(p);
 }
 
+bool
+arena_resize(void *p, size_t size)
+{
+	unsigned cls;
+	uint16_t owner = backend_owner(p, &cls);
+	struct arena *a = owner != BACKEND_NO_ARENA ? arena_at(owner) : NULL;
+
+	if (!a || cls < CLASS_LARGE || !arena_lock(a))
+		return false;
+	bool resized = backend_resize(&a->backend, p, size);
+	lock_release(&a->lock);
+	return resized;
+}
+
 /* --- reports and forks ----------------------------------------------------------------------- */
 
 struct arena_totals

@@ -104,6 +104,8 @@ arena_take(unsigned cls, uintptr_t site, bool *zeroed)
 void *arena_take_sampled(unsigned cls, uintptr_t site);
 /* Takes back one block of any arena, bypassing the depots. */
 void arena_give(void *p);
+/* A block of L2.5 resized in place; false where that cannot be, and for all other blocks. */
+bool arena_resize(void *p, size_t size);
 /* Ages depots and slabs, at most every ARENA_TICK_MS; cheap when it is not due. */
 void arena_tick(uint32_t now_ms);
 /* How much of the program's last pause does not count, in ms; 0 when it has been awake for long. */

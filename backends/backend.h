@@ -22,6 +22,8 @@
  * | backend_big_mark   | owns block   | nothing             | cannot fail                        |
  * | backend_big_free   | owns block   | Big and pages locks | false: a fork; try again later     |
  * | backend_big_resize | owns block   | pages lock          | NULL: the block is as it was       |
+ * | backend_resize     | arena, owns block | pages lock     | false: the block is as it was      |
+ * | backend_growing_size | nothing    | nothing             | cannot fail                        |
  * | backend_bin        | owns block   | nothing             | 0: no front-end bin for it         |
  * | backend_usable     | owns block   | nothing             | 0: not the start of a block        |
  * | backend_arena_age  | arena        | pages lock, the OS  | cannot fail                        |
@@ -180,6 +182,12 @@ void backend_big_mark(void *p, enum backend_fate fate);
 bool backend_big_free(void *p);
 /* The Big block resized in place or its pages moved; contents kept up to the smaller size. */
 void *backend_big_resize(void *p, size_t size);
+/* Block p of the arena, of L2.5, resized in place to at most PTRDIFF_MAX bytes: it is of another
+ * class then, or a Big one. */
+bool backend_resize(struct backend_arena *a, void *p, size_t size);
+/* What to ask for where a block of `size` bytes, MID_MAX to LARGE_MAX, is likely to grow on: the
+ * size of the least class that backend_resize serves. */
+size_t backend_growing_size(size_t size);
 /* The bin id of p's page. */
 uint16_t backend_bin(const void *p);
 /* The bytes usable at p; 0 when p is not the start of a block, as far as its slab can tell. */

@@ -53,7 +53,7 @@ struct slab {
 	/* Written by the run's owner, read by neighbours under the pages lock, who only ask whether
 	 * it is a free extent: relaxed. */
 	_Atomic uint8_t kind;
-	uint8_t cls;
+	uint8_t cls; /* L2.5: changes with its owner's realloc (arena lock) */
 	uint8_t region;
 	/* The pages were zero at birth; free extents: they are now (pages lock). */
 	bool zero : 1;

@@ -382,23 +382,40 @@ pages_purge_run(struct slab *s)
 	return true;
 }
 
-/* Takes `more` pages from the free extent behind the run. */
+/* True where free extents behind the run, resident ones and clean ones, have so many pages that it
+ * may take. */
+static bool
+can_extend(const struct slab *s, size_t more)
+{
+	size_t found = 0;
+	bool clean = false;
+
+	for (const struct slab *after = s; found < more; found += after->npages) {
+		after = pagemap_after(after);
+		if (!after || slab_kind(after) != SLAB_FREE ||
+			(after->group != s->group && after->group != 0))
+			return false;
+		clean = clean || after->zero;
+	}
+	/* The caller has other ways, which do what there is to do about limits. */
+	return !clean || (!beyond(&heap.soft, more) && !beyond(&heap.hard, more));
+}
+
+/* Takes `more` pages from the free extents behind the run. */
 static bool
 extend_locked(struct slab *s, size_t more, bool *zeroed)
 {
-	struct slab *after = pagemap_after(s);
-
-	if (!after || slab_kind(after) != SLAB_FREE || after->npages < more)
+	if (!can_extend(s, more))
 		return false;
-	if (after->group != s->group && after->group != 0)
-		return false;
-	/* The caller has other ways, which do what there is to do about limits. */
-	if (after->zero && (beyond(&heap.soft, more) || beyond(&heap.hard, more)))
-		return false;
-	*zeroed = after->zero;
-	extent_remove(after);
-	extent_split(after, more);
-	s->npages += (uint32_t)more;
+	*zeroed = true;
+	for (size_t left = more; left > 0;) {
+		struct slab *after = pagemap_after(s);
+		*zeroed = *zeroed && after->zero;
+		extent_remove(after);
+		extent_split(after, after->npages < left ? after->npages : left);
+		s->npages += after->npages;
+		left -= after->npages;
+	}
 	set_boundary_tag(s);
 	add(&heap.used, more);
 	if (load(&heap.used) > load(&heap.peak))

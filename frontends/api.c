@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arenas/arena.h"
 #include "arenas/background.h"
+#include "arenas/profile.h"
 #include "arenas/rules.h"
 #include "arenas/tune.h"
 #include "backends/backend.h"
@@ -295,22 +297,38 @@ resize_big(void *p, size_t size, uintptr_t site)
 	return moved;
 }
 
-/* A block that grows by little is likely to go on so: its next one has an eighth to spare. Those of
- * L2.5 have as much anyway. Site Rules go by the size that is asked for. */
+/* A block of L2.5 stays where it is if it can, but for profiles, to which it is allocated anew. */
+static bool
+resize_large(void *p, size_t size, size_t usable)
+{
+	if (usable <= MID_MAX || size <= MID_MAX || size > PTRDIFF_MAX || profile_is_on() ||
+		emergency_owns(p) || !frontend_enter())
+		return false;
+	bool resized = arena_resize(p, size);
+	frontend_leave();
+	return resized;
+}
+
+/* A block that grows by little is likely to go on so: its next one has an eighth to spare, or is
+ * one of L2.5 that can grow in place. Site Rules go by the size that is asked for. */
 static size_t
 with_spare(size_t size, size_t usable)
 {
 	size_t spare = size + size / 8;
 
-	if (size <= usable || size - usable > usable / 4 || size > MID_MAX || rules_any())
+	if (size <= usable || size - usable > usable / 4 || size > LARGE_MAX || rules_any())
 		return size;
+	if (size > MID_MAX)
+		return backend_growing_size(size);
 	return spare < MID_MAX ? spare : MID_MAX;
 }
 
-/* To another block. */
+/* To another block, unless it can be resized where it is. */
 static void *
 move_at(void *p, size_t size, size_t usable, uintptr_t site)
 {
+	if (resize_large(p, size, usable))
+		return p;
 	size_t want = with_spare(size, usable);
 	void *moved = api_malloc_at(want, site);
 

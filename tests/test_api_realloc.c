@@ -131,6 +131,35 @@ START_TEST(test_realloc_spare)
 }
 END_TEST
 
+/* Alone, a block of L2.5 mostly grows where it is, and into a Big one; caches get it as what it is.
+ */
+START_TEST(test_realloc_grow_in_place)
+{
+	size_t live = stats_now().live_bytes, size = 65536, moves = 0;
+	char *p = hak_malloc(size);
+
+	pattern_fill(p, 7, 0, size);
+	for (size_t next; size < 3 * MIB; size = next) {
+		next = size + size / 8 + 1;
+		char *before = p;
+		p = checked_realloc(p, size, next, 7);
+		pattern_fill(p, 7, size & ~(size_t)7, next);
+		moves += p != before;
+		ck_assert_uint_ge(stats_now().live_bytes, live + next);
+		if (next > MIB)
+			continue;
+		/* Freed and taken again in its new size. */
+		hak_free(p);
+		p = hak_malloc(next);
+		pattern_fill(p, 7, 0, next);
+	}
+	ck_assert_uint_le(moves, 20);
+	p = checked_realloc(p, size, 65536, 7);
+	hak_free(p);
+	ck_assert_uint_eq(stats_now().live_bytes, live);
+}
+END_TEST
+
 /* Large blocks that grow side by side cannot all stay in place. */
 START_TEST(test_realloc_interleaved)
 {
@@ -258,6 +287,7 @@ api_add_realloc(Suite *suite)
 	tcase_add_test(tc, test_realloc_grow_and_shrink);
 	tcase_add_loop_test(tc, test_realloc_grow_by_constant, 0, 4);
 	tcase_add_loop_test(tc, test_realloc_spare, 0, 3);
+	tcase_add_test(tc, test_realloc_grow_in_place);
 	tcase_add_test(tc, test_realloc_interleaved);
 	tcase_add_loop_test(tc, test_realloc_failure_keeps_block, 0, n_sizes);
 	tcase_add_loop_test(tc, test_realloc_to_zero_frees, 0, n_sizes);

@@ -32,13 +32,19 @@ count(_Atomic size_t *counter, size_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-static struct class_counts *
-counts_of(size_t npages)
+static unsigned
+class_of(size_t npages)
 {
 	unsigned log = log2_floor(npages * PAGE_BYTES);
 	unsigned class = log > BIGCACHE_LEAST ? log - BIGCACHE_LEAST : 0;
 
-	return &big.classes[class < BIGCACHE_CLASSES ? class : BIGCACHE_CLASSES - 1];
+	return class < BIGCACHE_CLASSES ? class : BIGCACHE_CLASSES - 1;
+}
+
+static struct class_counts *
+counts_of(size_t npages)
+{
+	return &big.classes[class_of(npages)];
 }
 
 static size_t
@@ -142,10 +148,30 @@ try_cache(unsigned group, size_t npages, struct slab **s)
 	return true;
 }
 
+size_t
+big_pages(size_t size)
+{
+	return round_up(size, PAGE_BYTES) / PAGE_BYTES;
+}
+
+/* The run s is handed out as a block. */
+static void
+hand_out(struct slab *s)
+{
+	slab_set_kind(s, SLAB_BIG);
+	s->cls = 0;
+	s->sampled = false;
+	s->state = FATE_USUAL;
+	count(&big.live, bytes_of(s));
+	count(&big.count, 1);
+	count(&big.allocs, 1);
+	count(&big.alloc_bytes, bytes_of(s));
+}
+
 void *
 big_alloc(unsigned group, size_t size, size_t align, bool *zeroed)
 {
-	size_t npages = round_up(size, PAGE_BYTES) / PAGE_BYTES;
+	size_t npages = big_pages(size);
 	size_t align_pages = align > PAGE_BYTES ? align / PAGE_BYTES : 1;
 	struct slab *s = NULL;
 
@@ -161,15 +187,15 @@ big_alloc(unsigned group, size_t size, size_t align, bool *zeroed)
 			return NULL;
 		*zeroed = s->zero;
 	}
-	slab_set_kind(s, SLAB_BIG);
-	s->cls = 0;
-	s->sampled = false;
-	s->state = FATE_USUAL;
-	count(&big.live, bytes_of(s));
-	count(&big.count, 1);
-	count(&big.allocs, 1);
-	count(&big.alloc_bytes, bytes_of(s));
+	hand_out(s);
 	return s->base;
+}
+
+void
+big_adopt(struct slab *s)
+{
+	pagemap_set_bin(s, 0, PAGE_BYTES);
+	hand_out(s);
 }
 
 /* True where the freed block goes to the cache, if there is room. */
@@ -188,6 +214,17 @@ wants_cache(const struct slab *s)
 	}
 }
 
+/* True where no run of the class waits yet, or a rule wants it to. More of them would keep other
+ * sizes from using their pages, which are as warm in the page heap. Lock held. */
+static bool
+is_wanted(const struct slab *s)
+{
+	for (int i = 0; i < CACHE_SLOTS && s->state == FATE_USUAL; i++)
+		if (big.slots[i] && class_of(big.slots[i]->npages) == class_of(s->npages))
+			return false;
+	return true;
+}
+
 bool
 big_free(struct slab *s)
 {
@@ -202,7 +239,7 @@ big_free(struct slab *s)
 	} else {
 		if (!lock_acquire(&big.lock))
 			return false;
-		while (bytes <= cache_limit() && !(put = cache_put(s))) {
+		while (is_wanted(s) && bytes <= cache_limit() && !(put = cache_put(s))) {
 			evicted = cache_evict();
 			if (!evicted)
 				break;
@@ -222,7 +259,8 @@ big_free(struct slab *s)
 	return true;
 }
 
-/* The block's pages moved to a new run. */
+/* The block's pages moved to a new run; NULL where that would waste warm pages which the new one
+ * has, and the old one could have: then copying costs less. */
 static void *
 big_move(struct slab *s, size_t npages)
 {
@@ -230,7 +268,8 @@ big_move(struct slab *s, size_t npages)
 
 	if (!to)
 		return NULL;
-	if (!os_move(s->base, to->base, bytes_of(s))) {
+	bool warm = !to->zero && bytes_of(s) <= CONFIG(giveback);
+	if (warm || !os_move(s->base, to->base, bytes_of(s))) {
 		if (!pages_free(to, to->zero))
 			slab_set_kind(to, SLAB_BIG); /* a fork: the run is lost, the block is not */
 		return NULL;
@@ -249,7 +288,7 @@ big_move(struct slab *s, size_t npages)
 void *
 big_resize(struct slab *s, size_t size)
 {
-	size_t npages = round_up(size, PAGE_BYTES) / PAGE_BYTES;
+	size_t npages = big_pages(size);
 	size_t before = s->npages;
 	bool zeroed;
 

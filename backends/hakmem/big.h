@@ -29,6 +29,10 @@ void *big_alloc(unsigned group, size_t size, size_t align, bool *zeroed);
 bool big_free(struct slab *s);
 /* Resizes in place, or by moving pages; NULL when neither can be and the block is as it was. */
 void *big_resize(struct slab *s, size_t size);
+/* The pages of a block. */
+size_t big_pages(size_t size);
+/* A run of another tier, handed out whole, is a Big block from now on. */
+void big_adopt(struct slab *s);
 /* Lets go of runs that have been cached for cold_ms, and kept ones (FATE_KEPT) that have been so
  * for keep_ms; their pages are given back at once. */
 void big_age(uint32_t now_ms, uint32_t cold_ms, uint32_t keep_ms);

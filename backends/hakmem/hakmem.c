@@ -225,6 +225,20 @@ backend_big_resize(void *p, size_t size)
 	return big_resize(pagemap_slab(p), size);
 }
 
+bool
+backend_resize(struct backend_arena *a, void *p, size_t size)
+{
+	struct slab *s = pagemap_slab(p);
+
+	return slab_kind(s) == SLAB_LARGE && large_resize(a->lists, s, size);
+}
+
+size_t
+backend_growing_size(size_t size)
+{
+	return sizeclass_size(large_whole_class(size));
+}
+
 uint16_t
 backend_bin(const void *p)
 {

@@ -8,5 +8,11 @@
 
 /* As backend_take, for one class; arena lock. */
 void *large_take(struct slab_list *list, unsigned cls, uint16_t arena, bool *zeroed);
+/* The least class for `size` bytes, MID_MAX to LARGE_MAX, whose slabs are one block each, so that
+ * its blocks can be resized in place. */
+unsigned large_whole_class(size_t size);
+/* As backend_resize, for a block of L2.5 in slab s; `lists` are its arena's, by class. Arena lock.
+ */
+bool large_resize(struct slab_list *lists, struct slab *s, size_t size);
 
 #endif

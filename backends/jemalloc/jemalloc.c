@@ -312,6 +312,31 @@ backend_owner(const void *p, unsigned *cls)
 	return page->arena;
 }
 
+bool
+backend_resize(struct backend_arena *a, void *p, size_t size)
+{
+	uint16_t *bin;
+	struct slab *page = pagemap_page(p, &bin);
+	unsigned cls = size > MID_MAX && size <= LARGE_MAX ? sizeclass_of(size) : 0;
+
+	if (cls == 0 || slab_kind(page) != SLAB_LARGE || page->sampled)
+		return false;
+	/* Either this, or what it was: both are sizes of jemalloc's. */
+	if (xallocx(p, sizeclass_size(cls), 0, 0) != sizeclass_size(cls))
+		return false;
+	a->out[page->cls]--;
+	a->out[cls]++;
+	page->cls = (uint8_t)cls;
+	*bin = (uint16_t)(cls * TINY_STEP);
+	return true;
+}
+
+size_t
+backend_growing_size(size_t size)
+{
+	return size;
+}
+
 /* --- Big ------------------------------------------------------------------------------------- */
 
 static void

@@ -164,6 +164,33 @@ step_return(void)
 	ck_assert_ptr_null(backend_return(&arena, list, os_now_ms()));
 }
 
+/* A block of L2.5 grows or shrinks where it is, or nothing happens. */
+static void
+step_resize(void)
+{
+	struct block *b = &blocks[rng_below(&rng, block_count)];
+	size_t size = 1 + rng_below(&rng, LARGE_MAX), old = sizeclass_size(b->cls);
+	unsigned cls = 0;
+
+	check_block(b);
+	if (!backend_resize(&arena, b->p, size)) {
+		ck_assert_uint_eq(backend_usable(b->p), old);
+		return;
+	}
+	ck_assert_uint_ge(b->cls, CLASS_LARGE);
+	ck_assert_uint_eq(backend_owner(b->p, &cls), ARENA);
+	REQUIRE_EQ(sizeclass_size(cls), backend_growing_size(size));
+	for (size_t at = 0; at + 8 <= old && at + 8 <= size; at += STRIDE)
+		REQUIRE_EQ(pattern_check(b->p, b->id, at, at + 8), at + 8);
+	live_bytes -= old;
+	block_count--;
+	struct block last = blocks[block_count];
+	hold(b->p, cls);
+	struct block resized = blocks[--block_count];
+	blocks[block_count++] = last;
+	*b = resized;
+}
+
 static void
 step_age(void)
 {
@@ -185,8 +212,10 @@ START_TEST(test_random)
 			step_refill();
 		else if (kind < 60)
 			step_take();
-		else if (kind < 97 && block_count)
+		else if (kind < 92 && block_count)
 			step_return();
+		else if (kind < 97 && block_count)
+			step_resize();
 		else
 			step_age();
 		if (i % 100 == 0)
@@ -220,6 +249,84 @@ START_TEST(test_each_class)
 		check_all();
 		ck_assert_uint_eq(backend_totals().used, 0);
 	}
+}
+END_TEST
+
+/* From a page to a Big block and back, as far as there is room; the pages behind it serve others.
+ */
+START_TEST(test_resize)
+{
+	unsigned cls = sizeclass_of(PAGE_BYTES), found;
+	bool zeroed = false;
+	unsigned char *p, *neighbour;
+
+	start();
+	p = backend_take(&arena, cls, &zeroed);
+	pattern_fill(p, 1, 0, PAGE_BYTES);
+	for (size_t size = PAGE_BYTES; size <= LARGE_MAX; size += 10000) {
+		ck_assert(backend_resize(&arena, p, size));
+		cls = sizeclass_of(backend_growing_size(size));
+		ck_assert_uint_ge(sizeclass_size(cls), size);
+		ck_assert_uint_eq(backend_owner(p, &found), ARENA);
+		ck_assert_uint_eq(found, cls);
+		ck_assert_uint_eq(backend_bin(p), cls * TINY_STEP);
+		ck_assert_uint_eq(backend_usable(p), sizeclass_size(cls));
+		ck_assert_uint_eq(backend_arena_live(&arena), sizeclass_size(cls));
+		ck_assert_uint_eq(backend_totals().used, sizeclass_size(cls));
+		ck_assert_uint_eq(pattern_check(p, 1, 0, PAGE_BYTES), PAGE_BYTES);
+		memset(p + PAGE_BYTES, 2, sizeclass_size(cls) - PAGE_BYTES);
+	}
+	/* Too small for L2.5: somewhere else. */
+	ck_assert(!backend_resize(&arena, p, MID_MAX));
+	ck_assert(backend_resize(&arena, p, 3 * PAGE_BYTES));
+	ck_assert_uint_eq(backend_totals().used, 3 * PAGE_BYTES);
+	neighbour = backend_take(&arena, sizeclass_of(PAGE_BYTES), &zeroed);
+	ck_assert_ptr_eq(neighbour, p + 3 * PAGE_BYTES);
+	ck_assert(!zeroed);
+	ck_assert(!backend_resize(&arena, p, 4 * PAGE_BYTES));
+	ck_assert_uint_eq(backend_usable(p), 3 * PAGE_BYTES);
+	link_set(neighbour, NULL);
+	ck_assert_ptr_null(backend_return(&arena, neighbour, 0));
+	ck_assert(backend_resize(&arena, p, LARGE_MAX + 1));
+	ck_assert_uint_eq(backend_owner(p, &found), BACKEND_NO_ARENA);
+	ck_assert_uint_eq(backend_bin(p), 0);
+	ck_assert_uint_eq(backend_usable(p), LARGE_MAX + PAGE_BYTES);
+	ck_assert_uint_eq(backend_totals().big, LARGE_MAX + PAGE_BYTES);
+	ck_assert_uint_eq(backend_totals().big_count, 1);
+	ck_assert_uint_eq(backend_arena_live(&arena), 0);
+	ck_assert_uint_eq(pattern_check(p, 1, 0, PAGE_BYTES), PAGE_BYTES);
+	ck_assert(backend_big_free(p));
+	backend_reclaim();
+	ck_assert_uint_eq(backend_totals().used, 0);
+	pages_audit();
+}
+END_TEST
+
+/* Blocks that share a slab, samples, and those of groups stay as they are. */
+START_TEST(test_resize_refused)
+{
+	static struct backend_arena grouped, apart;
+	bool zeroed = false;
+	void *p;
+
+	start();
+	p = backend_take(&arena, sizeclass_of(40960), &zeroed);
+	ck_assert(!backend_resize(&arena, p, PAGE_BYTES));
+	p = backend_take(&arena, sizeclass_of(MID_MAX), &zeroed);
+	ck_assert(!backend_resize(&arena, p, PAGE_BYTES));
+	p = backend_take(&arena, 1, &zeroed);
+	ck_assert(!backend_resize(&arena, p, PAGE_BYTES));
+	p = backend_take_sampled(&arena, sizeclass_of(PAGE_BYTES));
+	ck_assert(!backend_resize(&arena, p, 2 * PAGE_BYTES));
+	backend_arena_init(&grouped, ARENA + 1, 1, BIN_CLASSES);
+	p = backend_take(&grouped, sizeclass_of(PAGE_BYTES), &zeroed);
+	ck_assert(!backend_resize(&grouped, p, 2 * PAGE_BYTES));
+	backend_arena_init(&apart, ARENA + 2, 0, 0);
+	backend_arena_apart(&apart);
+	p = backend_take(&apart, sizeclass_of(PAGE_BYTES), &zeroed);
+	ck_assert(!backend_resize(&apart, p, 2 * PAGE_BYTES));
+	p = backend_take(&arena, sizeclass_of(PAGE_BYTES), &zeroed);
+	ck_assert(backend_resize(&arena, p, 2 * PAGE_BYTES));
 }
 END_TEST
 
@@ -565,6 +672,8 @@ main(void)
 	tcase_add_test(tc, test_locked_page);
 	tcase_add_test(tc, test_random);
 	tcase_add_loop_test(tc, test_each_class, 1, CLASS_END);
+	tcase_add_test(tc, test_resize);
+	tcase_add_test(tc, test_resize_refused);
 	tcase_add_test(tc, test_other_arena);
 	tcase_add_loop_test(tc, test_misuse, 0, (int)LENGTH(tier_sizes));
 	tcase_add_test(tc, test_never_a_block);

@@ -413,6 +413,40 @@ START_TEST(test_big_resize)
 }
 END_TEST
 
+/* L2.5: in place or not at all; the class that is told follows. */
+START_TEST(test_resize)
+{
+	bool zeroed = false;
+	size_t grown = 0;
+	unsigned char *p;
+
+	start();
+	p = backend_take(&arena, sizeclass_of(LARGE_MAX), &zeroed);
+	pattern_fill(p, 1, 0, 65536);
+	/* What it gave up is behind it. */
+	ck_assert(backend_resize(&arena, p, 65536));
+	check_told(p, sizeclass_of(65536));
+	for (size_t size = 65536; size <= LARGE_MAX; size += 65536) {
+		size_t had = backend_usable(p);
+		bool resized = backend_resize(&arena, p, size);
+		grown += resized && size > had;
+		check_told(p, sizeclass_of(resized ? size : had));
+		ck_assert_uint_eq(backend_arena_live(&arena), backend_usable(p));
+	}
+	ck_assert_uint_ge(grown, 1);
+	ck_assert(!backend_resize(&arena, p, LARGE_MAX + 1));
+	ck_assert(!backend_resize(&arena, p, MID_MAX));
+	ck_assert(backend_resize(&arena, p, 65536));
+	check_told(p, sizeclass_of(65536));
+	ck_assert_uint_eq(pattern_check(p, 1, 0, 65536), 65536);
+	link_set(p, NULL);
+	ck_assert_ptr_null(backend_return(&arena, p, 0));
+	ck_assert_uint_eq(backend_arena_live(&arena), 0);
+	p = backend_take_sampled(&arena, sizeclass_of(65536));
+	ck_assert(!backend_resize(&arena, p, 81920));
+}
+END_TEST
+
 /* --- memory given back ------------------------------------------------------------------------ */
 
 /* jemalloc itself gives ranges of 8 MiB and more back when they become free; this is less. */
@@ -566,6 +600,7 @@ main(void)
 	tcase_add_loop_test(tc, test_misuse, 0, (int)LENGTH(sizes));
 	tcase_add_test(tc, test_never_a_block);
 	tcase_add_test(tc, test_big);
+	tcase_add_test(tc, test_resize);
 	tcase_add_test(tc, test_big_resize);
 	tcase_add_test(tc, test_age);
 	tcase_add_test(tc, test_limited);

@@ -34,6 +34,14 @@ give(char *p)
 	ck_assert(big_free(pagemap_slab(p)));
 }
 
+/* Into the cache, whatever waits there. */
+static void
+give_cached(char *p)
+{
+	pagemap_slab(p)->state = FATE_CACHED;
+	give(p);
+}
+
 static bool
 is_cached(const char *p)
 {
@@ -83,9 +91,9 @@ START_TEST(test_best_fit)
 	start(64);
 	for (size_t i = 0; i < 3; i++)
 		runs[i] = take(8 * MIB + i * PAGE_BYTES);
-	give(runs[2]);
-	give(runs[0]);
-	give(runs[1]);
+	give_cached(runs[2]);
+	give_cached(runs[0]);
+	give_cached(runs[1]);
 	ck_assert_ptr_eq(take(8 * MIB + 1), runs[1]);
 	ck_assert_ptr_eq(take(8 * MIB + 1), runs[2]);
 	ck_assert_ptr_eq(take(8 * MIB), runs[0]);
@@ -104,12 +112,12 @@ START_TEST(test_byte_limit)
 	for (size_t i = 0; i < 4; i++)
 		more[i] = take(2 * MIB);
 	for (size_t i = 0; i < 4; i++)
-		give(runs[i]);
+		give_cached(runs[i]);
 	ck_assert_uint_eq(big_totals().cached, 8 * MIB);
 	for (uint32_t i = 0; i < 4; i++)
 		pagemap_slab(runs[order[i]])->since_ms = os_now_ms() - 1000 + i;
 	for (size_t i = 0; i < 4; i++) {
-		give(more[i]);
+		give_cached(more[i]);
 		ck_assert_uint_eq(big_totals().cached, 8 * MIB);
 		for (size_t j = 0; j < 4; j++)
 			ck_assert_msg(is_cached(runs[order[j]]) == (j > i), "%zu, %zu", i, j);
@@ -139,6 +147,31 @@ START_TEST(test_no_cache)
 END_TEST
 
 /* More runs than there are slots: bounded in number too, and none is lost. */
+/* One of each class waits, unless a rule wants more; the others serve any size. */
+START_TEST(test_one_of_each)
+{
+	char *first, *second, *other;
+
+	start(64);
+	first = take(2 * MIB);
+	second = take(3 * MIB);
+	other = take(4 * MIB);
+	give(first);
+	give(second);
+	give(other);
+	ck_assert(is_cached(first) && !is_cached(second) && is_cached(other));
+	ck_assert_uint_eq(pages_totals().resident, 3 * MIB);
+	/* Once it is taken the next one may wait. */
+	ck_assert_ptr_eq(take(2 * MIB), first);
+	second = take(3 * MIB);
+	give(second);
+	ck_assert(is_cached(second));
+	give(first);
+	ck_assert(!is_cached(first));
+	pages_audit();
+}
+END_TEST
+
 START_TEST(test_many)
 {
 	char *runs[100];
@@ -147,7 +180,7 @@ START_TEST(test_many)
 	for (size_t i = 0; i < LENGTH(runs); i++)
 		runs[i] = take(2 * MIB);
 	for (size_t i = 0; i < LENGTH(runs); i++)
-		give(runs[i]);
+		give_cached(runs[i]);
 	ck_assert_uint_lt(big_totals().cached, LENGTH(runs) * 2 * MIB);
 	ck_assert_uint_gt(big_totals().cached, 0);
 	ck_assert_uint_eq(pages_totals().used, big_totals().cached);
@@ -163,25 +196,25 @@ START_TEST(test_age)
 
 	start(64);
 	young = take(2 * MIB);
-	old = take(3 * MIB);
-	memset(old, 1, 3 * MIB);
+	old = take(4 * MIB);
+	memset(old, 1, 4 * MIB);
 	give(young);
 	give(old);
 	pagemap_slab(young)->since_ms = now_ms - 50;
 	pagemap_slab(old)->since_ms = now_ms - 100;
 	big_age(now_ms, 101, 0);
-	ck_assert_uint_eq(big_totals().cached, 5 * MIB);
+	ck_assert_uint_eq(big_totals().cached, 6 * MIB);
 	big_age(now_ms, 100, 0);
 	ck_assert(is_cached(young) && !is_cached(old));
 	ck_assert_uint_eq(big_totals().cached, 2 * MIB);
 	/* Its pages went back at once. */
-	ck_assert_uint_eq(pages_totals().purged, 3 * MIB);
+	ck_assert_uint_eq(pages_totals().purged, 4 * MIB);
 	ck_assert_uint_eq(pages_totals().resident, 0);
 	big_age(now_ms, 0, 0);
 	ck_assert_uint_eq(big_totals().cached, 0);
-	old = big_alloc(0, 3 * MIB, 1, &zeroed);
+	old = big_alloc(0, 4 * MIB, 1, &zeroed);
 	if (zeroed)
-		ck_assert_uint_eq(bytes_check(old, 0, 3 * MIB), 3 * MIB);
+		ck_assert_uint_eq(bytes_check(old, 0, 4 * MIB), 4 * MIB);
 	pages_audit();
 }
 END_TEST
@@ -257,19 +290,20 @@ START_TEST(test_counts)
 	give(p);
 	give(take(2 * MIB));
 	p = take(4 * MIB - PAGE_BYTES);
-	give(take(7 * MIB));
 	give(p);
+	give(take(7 * MIB));
+	give_cached(take(4 * MIB - 2 * PAGE_BYTES));
 	/* Aligned blocks are not looked for; what does not fit goes past. */
 	give(big_alloc(0, 1, 2 * MIB, &zeroed));
 	give(take(9 * MIB));
 	big_age(os_now_ms(), 0, 0);
 	ck_assert(big_cache_counts(1, &c));
 	ck_assert_uint_eq(c.hits, 1);
-	ck_assert_uint_eq(c.misses, 2);
+	ck_assert_uint_eq(c.misses, 3);
 	ck_assert_uint_eq(c.puts, 3);
 	ck_assert_uint_eq(c.pushed, 1);
 	ck_assert_uint_eq(c.aged, 1);
-	ck_assert_uint_eq(c.past, 0);
+	ck_assert_uint_eq(c.past, 1);
 	ck_assert(big_cache_counts(2, &c));
 	ck_assert_uint_eq(c.misses, 1);
 	ck_assert_uint_eq(c.pushed, 1);
@@ -371,6 +405,28 @@ START_TEST(test_move)
 	ck_assert_uint_eq(pages_totals().used, 68 * MIB);
 	memset(moved + size, 1, 60 * MIB);
 	give(moved);
+	give(neighbour);
+	ck_assert_uint_eq(pages_totals().used, 0);
+}
+END_TEST
+
+/* Warm pages at hand are copied to: moved pages would take their place, and leave none. */
+START_TEST(test_move_to_warm)
+{
+	size_t size = 4 * MIB;
+	char *p, *neighbour, *warm;
+
+	start(0);
+	p = take(size);
+	neighbour = take(size);
+	warm = take(2 * size);
+	give(warm);
+	ck_assert_ptr_null(resize(p, 2 * size));
+	ck_assert_uint_eq(pages_totals().resident, 2 * size);
+	/* What would be given back when it is freed is moved all the same. */
+	hak_config.giveback = size - 1;
+	ck_assert_ptr_eq(resize(p, 2 * size), warm);
+	give(warm);
 	give(neighbour);
 	ck_assert_uint_eq(pages_totals().used, 0);
 }
@@ -493,6 +549,7 @@ main(void)
 	tcase_add_test(tc, test_hit_and_miss);
 	tcase_add_test(tc, test_best_fit);
 	tcase_add_test(tc, test_byte_limit);
+	tcase_add_test(tc, test_one_of_each);
 	tcase_add_loop_test(tc, test_no_cache, 0, 2);
 	tcase_add_test(tc, test_many);
 	tcase_add_test(tc, test_age);
@@ -502,6 +559,7 @@ main(void)
 	tcase_add_test(tc, test_counts);
 	tcase_add_test(tc, test_in_place);
 	tcase_add_loop_test(tc, test_move, 0, 2);
+	tcase_add_test(tc, test_move_to_warm);
 	tcase_add_test(tc, test_absurd);
 	tcase_add_test(tc, test_random);
 	return run_suite(suite);
