@@ -15,11 +15,24 @@
 #define BIN_SHARE ((int64_t)16 << 10)
 /* So many misses of a bin double its magazines: what a thread touches once or twice stays small. */
 #define GROW_MISSES 6
+/* Bytes of L2 count for this part of theirs in the budget. */
+#define MID_PART 4
 
 HAK_INLINE uint32_t
 active_count(const struct bin *b)
 {
 	return RELAXED(b->capacity) - (uint32_t)RELAXED(b->room);
+}
+
+/* By how much of the budget the bin's magazines grow with that. A few blocks of L2 would have it
+ * all, and to miss one costs as much as to miss a small one: they count for a part of their bytes.
+ */
+HAK_INLINE int64_t
+budget_cost(unsigned cls, uint32_t old, uint32_t capacity)
+{
+	int64_t bytes = magazine_cost(cls, old, capacity);
+
+	return tier_of_class(cls) == TIER_MID ? bytes / MID_PART : bytes;
 }
 
 /* Both magazines of the bin may hold this many blocks from now on; paid from the budget. */
@@ -30,7 +43,7 @@ set_capacity(struct cache *c, unsigned cls, uint32_t capacity)
 	int32_t more = (int32_t)(capacity - RELAXED(b->capacity));
 
 	RELAXED_SET(
-		c->budget, RELAXED(c->budget) - magazine_cost(cls, RELAXED(b->capacity), capacity));
+		c->budget, RELAXED(c->budget) - budget_cost(cls, RELAXED(b->capacity), capacity));
 	RELAXED_SET(b->capacity, capacity);
 	RELAXED_SET(b->room, RELAXED(b->room) + more);
 }
@@ -96,7 +109,7 @@ may_touch_bins(const struct cache *c)
 HAK_INLINE int64_t
 charge_of(const struct cache *c, unsigned cls)
 {
-	return magazine_cost(cls, 0, RELAXED(c->bins[cls].capacity));
+	return budget_cost(cls, 0, RELAXED(c->bins[cls].capacity));
 }
 
 /* Halves the bin that has most of the budget, where that is more than twice `need`, what another is
@@ -141,9 +154,9 @@ grow_capacity(struct cache *c, unsigned cls)
 		return;
 	c->spares[cls].misses = 0;
 	/* What is granted costs nothing, and is so even when the budget is overdrawn. */
-	int64_t cost = magazine_cost(cls, old, capacity);
+	int64_t cost = budget_cost(cls, old, capacity);
 	if (cost > 0 && HAK_UNLIKELY(cost > RELAXED(c->budget)))
-		take_from_richest(c, magazine_cost(cls, 0, capacity));
+		take_from_richest(c, budget_cost(cls, 0, capacity));
 	if (capacity > old ? cost <= 0 || cost <= RELAXED(c->budget)
 			   : capacity < old && !c->bins[cls].head)
 		set_capacity(c, cls, capacity);

@@ -81,6 +81,31 @@ START_TEST(test_shares)
 }
 END_TEST
 
+/* A batch of blocks of all sizes of L2 stays in the cache: L2 counts for a part of its
+ * bytes.
+ */
+START_TEST(test_batch)
+{
+	enum { BATCH = 150 };
+	void *blocks[BATCH];
+	size_t before = 0;
+
+	for (int round = 0; round < 2 * ROUNDS; round++) {
+		if (round == ROUNDS)
+			before = slow_calls();
+		for (unsigned i = 0; i < BATCH; i++) {
+			unsigned cls = CLASS_MID + i % MID_CLASSES;
+			blocks[i] = hak_malloc(sizeclass_size(cls));
+			REQUIRE_MSG(blocks[i], "no memory");
+		}
+		for (int i = 0; i < BATCH; i++)
+			hak_free(blocks[i]);
+	}
+	ck_assert_uint_lt(slow_calls() - before, ROUNDS * 2 * BATCH / 100);
+	frontend_audit();
+}
+END_TEST
+
 /* Large bins that are idle, empty or not, give their share back. */
 START_TEST(test_returned)
 {
@@ -169,6 +194,7 @@ main(void)
 	unit_begin("test_bins");
 	tcase_add_test(tc, test_starved);
 	tcase_add_test(tc, test_shares);
+	tcase_add_test(tc, test_batch);
 	tcase_add_test(tc, test_returned);
 	tcase_add_test(tc, test_unwanted);
 	return run_suite(suite);
