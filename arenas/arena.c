@@ -49,7 +49,7 @@ arena_create(unsigned index)
 	a->bit = (uint64_t)1 << index % MAX_ARENAS;
 	a->nonempty = hak_arenas.nonempty[index / MAX_ARENAS];
 	unsigned group = index / MAX_ARENAS;
-	a->seals = hak_arenas.seals && group > 0;
+	a->seals = hak_arenas.seals_from && group >= hak_arenas.seals_from;
 	backend_arena_init(
 		&a->backend, (uint16_t)index, a->seals ? group : 0, hak_arenas.group_bins);
 	if (group > 0 && !a->seals)
@@ -95,17 +95,18 @@ arena_init(void)
 }
 
 void
-arena_isolate(unsigned bins)
+arena_isolate(unsigned first, unsigned bins)
 {
 	hak_arenas.group_bins = bins;
 	hak_arenas.groups_above = BACKEND_GROUPS;
-	hak_arenas.seals = true;
+	hak_arenas.seals_from = first;
 }
 
 void
 arena_split(void)
 {
-	hak_arenas.groups_above = 1;
+	if (hak_arenas.groups_above == 0)
+		hak_arenas.groups_above = 1;
 }
 
 unsigned

@@ -59,10 +59,10 @@ struct arena_report {
 
 /* Before anything else; under the startup lock. */
 void arena_init(void);
-/* From now on there are groups above 0: those of the back-end, whose addresses stay apart and whose
- * free blocks are sealed (seal.h), and so many bin ids of the front-end's (backend_arena_init).
- * Under the startup lock. */
-void arena_isolate(unsigned bins);
+/* From now on there are groups from `first`, above 0, on: those of the back-end, whose addresses
+ * stay apart and whose free blocks are sealed (seal.h), and so many bin ids of the front-end's
+ * (backend_arena_init). Under the startup lock. */
+void arena_isolate(unsigned first, unsigned bins);
 /* From now on there is a group 1, whose blocks come from slabs of their own and pass all bins, and
  * are otherwise as group 0's. Under the startup lock. */
 void arena_split(void);

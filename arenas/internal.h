@@ -31,7 +31,7 @@ struct arenas {
 	_Atomic uint32_t contended_ms; /* when so many had been counted again */
 	unsigned groups_above;         /* group 0 that are in use; fixed at start */
 	unsigned group_bins;
-	bool seals; /* groups above 0 are isolated; fixed at start */
+	unsigned seals_from; /* this group on are isolated; 0: none is; fixed at start */
 	/* By group and class: bit i is the group's i-th arena, set when it has free blocks, in its
 	 * depot or its slabs. A hint. */
 	_Atomic uint64_t nonempty[ARENA_GROUPS][BIN_CLASSES];

@@ -36,7 +36,9 @@ struct extents {
 
 /* By `lock` of the heap below. Apart from it, since what has no initial value takes no memory
  * before it is used. */
-static struct extents extents[PAGE_GROUPS];
+static struct extents extents[PAGE_GROUPS + 1];
+/* The group of pages that were never handed out, 0 or one of their own: fixed at start. */
+static unsigned fresh_group;
 
 /* Synchronization: all of it by `lock`; the counters are read by any thread. */
 static struct {
@@ -298,8 +300,8 @@ alloc_locked(unsigned group, size_t npages, size_t align_pages, bool dense)
 		if (!may_hold(npages))
 			return NULL;
 		s = find_fit(own, CLEAN, need);
-		if (!s && group != 0)
-			s = find_fit(&extents[0], CLEAN, need);
+		if (!s && group != fresh_group)
+			s = find_fit(&extents[fresh_group], CLEAN, need);
 	}
 	if (s) {
 		extent_remove(s);
@@ -307,7 +309,7 @@ alloc_locked(unsigned group, size_t npages, size_t align_pages, bool dense)
 		s = pagemap_grow(npages, align_pages, dense);
 		if (!s)
 			return NULL;
-		s->group = 0;
+		s->group = fresh_group & 31;
 		s->since_ms = 0;
 		s->idle.temperature = COLD;
 		/* Joined with a clean extent below the old frontier, if there is one. */
@@ -335,12 +337,18 @@ pages_alloc_in(unsigned group, size_t npages, size_t align_pages, bool dense)
 	return s;
 }
 
+void
+pages_part_fresh(void)
+{
+	fresh_group = PAGE_GROUPS;
+}
+
 /* Unmaps the region of free extent s if there is nothing else in it. A group's address space stays
  * the group's. */
 static void
 drop_if_whole(struct slab *s)
 {
-	if (s->region == 0 || s->group != 0 || pagemap_before(s) || pagemap_after(s))
+	if (s->region == 0 || s->group != fresh_group || pagemap_before(s) || pagemap_after(s))
 		return;
 	extent_remove(s);
 	pagemap_drop_region(s->region);
@@ -393,7 +401,7 @@ can_extend(const struct slab *s, size_t more)
 	for (const struct slab *after = s; found < more; found += after->npages) {
 		after = pagemap_after(after);
 		if (!after || slab_kind(after) != SLAB_FREE ||
-			(after->group != s->group && after->group != 0))
+			(after->group != s->group && after->group != fresh_group))
 			return false;
 		clean = clean || after->zero;
 	}
@@ -572,7 +580,7 @@ pages_reclaim(void)
 		return;
 	for (unsigned bin = 1; bin < BINS; bin++) {
 		struct slab *next;
-		for (struct slab *s = extents[0].bins[CLEAN][bin]; s; s = next) {
+		for (struct slab *s = extents[fresh_group].bins[CLEAN][bin]; s; s = next) {
 			next = s->idle.next;
 			drop_if_whole(s);
 		}
@@ -653,7 +661,7 @@ pages_audit(void)
 	size_t resident = 0, clean = 0;
 
 	lock_acquire_wait(&heap.lock);
-	for (unsigned group = 0; group < PAGE_GROUPS; group++)
+	for (unsigned group = 0; group <= PAGE_GROUPS; group++)
 		for (unsigned bin = 0; bin < BINS; bin++) {
 			resident += audit_bin(group, RESIDENT, bin);
 			clean += audit_bin(group, CLEAN, bin);

@@ -11,7 +11,7 @@
  *
  * Pages may belong to a group: once handed out to it they never serve another one, free or not. All
  * others are group 0's, which the other groups take fresh pages from; so where there are groups,
- * nothing is to be freed into group 0.
+ * nothing is to be freed into group 0, or fresh pages are to be parted from it.
  *
  * One lock, RANK_PAGES; the functions take it themselves. */
 #ifndef HAK_BACKENDS_PAGES_H
@@ -34,6 +34,10 @@ struct pages_totals {
  * npages, region, group and zero set, kind SLAB_NONE. `dense` as in pagemap_grow. NULL when memory
  * is exhausted, the hard limit is reached, or a fork holds the lock. */
 struct slab *pages_alloc_in(unsigned group, size_t npages, size_t align_pages, bool dense);
+
+/* From now on pages that were never handed out are no group's, so that group 0's serve no other.
+ * With no pages there yet; under the startup lock. */
+void pages_part_fresh(void);
 
 HAK_INLINE struct slab *
 pages_alloc(size_t npages, size_t align_pages, bool dense)

@@ -50,7 +50,7 @@ placement_init(void)
 	seal_init();
 	hak_placement.salt = os_random();
 	hak_placement.factor = os_random() | 1;
-	arena_isolate(FRONTEND_GROUP_BINS);
+	arena_isolate(1, FRONTEND_GROUP_BINS);
 	RELAXED_SET(hak_placement.isolates, true);
 	RELAXED_SET(hak_placement.on, true);
 }

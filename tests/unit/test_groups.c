@@ -29,7 +29,7 @@ start(void)
 	backend_init();
 	arena_init();
 	seal_init();
-	arena_isolate(0);
+	arena_isolate(1, 0);
 	rng = unit_rng(1);
 }
 
@@ -50,10 +50,20 @@ claim(const void *p, size_t bytes, unsigned group)
 	}
 }
 
+/* Group 0 is one like the others. */
+static bool parted;
+
 static unsigned
 random_group(void)
 {
-	return 1 + (unsigned)rng_below(&rng, BACKEND_GROUPS);
+	return !parted + (unsigned)rng_below(&rng, BACKEND_GROUPS + parted);
+}
+
+/* A group's number among owners. */
+static unsigned
+owner_of(unsigned group)
+{
+	return group ? group : BACKEND_GROUPS + 1;
 }
 
 /* --- pages ------------------------------------------------------------------------------------ */
@@ -81,14 +91,14 @@ step_pages(void)
 		ck_assert_uint_eq(s->group, group);
 		slab_set_kind(s, SLAB_BIG);
 		runs[run_count++] = (struct run){s, group};
-		claim(s->base, s->npages * PAGE_BYTES, group);
+		claim(s->base, s->npages * PAGE_BYTES, owner_of(group));
 	} else if (kind < 85 && r) {
 		slab_set_kind(r->s, SLAB_NONE);
 		ck_assert(pages_free(r->s, false));
 		*r = runs[--run_count];
 	} else if (kind < 97 && r) {
 		if (pages_resize(r->s, 1 + rng_below(&rng, 60), &zeroed))
-			claim(r->s->base, r->s->npages * PAGE_BYTES, r->group);
+			claim(r->s->base, r->s->npages * PAGE_BYTES, owner_of(r->group));
 	} else if (kind < 99) {
 		pages_age(os_now_ms(), 0, 0, 0);
 	} else {
@@ -96,9 +106,13 @@ step_pages(void)
 	}
 }
 
+/* Also with pages of group 0 that serve no other. */
 START_TEST(test_pages)
 {
 	start();
+	parted = _i;
+	if (parted)
+		pages_part_fresh();
 	for (int i = 0; i < STEPS; i++) {
 		step_pages();
 		if (i % 256 == 0)
@@ -118,7 +132,9 @@ END_TEST
 START_TEST(test_fresh_pages)
 {
 	start();
-	for (unsigned group = 1; group <= BACKEND_GROUPS; group++)
+	if (_i)
+		pages_part_fresh();
+	for (unsigned group = !_i; group <= BACKEND_GROUPS; group++)
 		ck_assert_ptr_nonnull(pages_alloc_in(group, 1, 1, false));
 	ck_assert_uint_eq(pagemap_committed(), CHUNK_BYTES);
 }
@@ -281,8 +297,8 @@ main(void)
 	TCase *tc = plain_tcase(suite, "groups", 120);
 
 	unit_begin("test_groups");
-	tcase_add_test(tc, test_pages);
-	tcase_add_test(tc, test_fresh_pages);
+	tcase_add_loop_test(tc, test_pages, 0, 2);
+	tcase_add_loop_test(tc, test_fresh_pages, 0, 2);
 	tcase_add_test(tc, test_big);
 	tcase_add_test(tc, test_arenas);
 	tcase_add_test(tc, test_borrow);
