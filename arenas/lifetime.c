@@ -55,8 +55,17 @@ lifetime_publish(uintptr_t site, unsigned cls, bool lasting)
 	if (cls == 0 || cls >= CLASS_LARGE || there != (lasting ? 0 : key))
 		return;
 	RELAXED_SET(*slot, lasting ? key : 0);
-	RELAXED_SET(
-		hak_lifetime.sites[cls], RELAXED(hak_lifetime.sites[cls]) + (lasting ? 1 : -1u));
+	atomic_fetch_add_explicit(
+		&hak_lifetime.sites[cls], lasting ? 1 : -1u, memory_order_relaxed);
+}
+
+void
+lifetime_split(unsigned cls)
+{
+	if (RELAXED(hak_lifetime.ruled[cls]) ||
+		atomic_exchange_explicit(&hak_lifetime.ruled[cls], true, memory_order_relaxed))
+		return;
+	atomic_fetch_add_explicit(&hak_lifetime.sites[cls], 1, memory_order_relaxed);
 }
 
 struct lifetime_site *

@@ -48,8 +48,10 @@ struct lifetime_tally {
 };
 
 struct lifetime_table {
-	/* By class: so many sites in the table. 0 everywhere unless the mode acts. */
+	/* By class: so many sites in the table, and one more where a rule splits the class. 0
+	 * everywhere unless the mode acts or there are such rules. */
 	_Atomic uint32_t sites[BIN_CLASSES];
+	_Atomic bool ruled[BIN_CLASSES];        /* a rule does; never taken back */
 	_Atomic uintptr_t keys[LIFETIME_SLOTS]; /* 0: empty */
 };
 
@@ -87,6 +89,9 @@ bool lifetime_judge(struct lifetime_tally *t);
  * has no slabs of several blocks to keep apart. */
 void lifetime_publish(uintptr_t site, unsigned cls, bool lasting);
 
+/* A rule wants the class's sites to be asked for, from now on. Any thread. */
+void lifetime_split(unsigned cls);
+
 /* The site is known to last; nothing happens where it is known already. False where there are too
  * many. Under the startup lock. */
 bool lifetime_know(uint64_t id, unsigned cls);
@@ -115,7 +120,8 @@ lifetime_slot(uintptr_t key)
 	return &hak_lifetime.keys[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
 }
 
-/* True where the blocks of some sites of the class are to be apart from the others'. */
+/* True where the blocks of some sites of the class are to be apart from the others', by what was
+ * learned or by Site Rules. */
 HAK_INLINE bool
 lifetime_splits(unsigned cls)
 {

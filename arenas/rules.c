@@ -110,6 +110,7 @@ rules_settle(uintptr_t site, const struct rules_frame *frames, unsigned n)
 		if (!any)
 			continue;
 		set_add(&s->set, i);
+		s->placed |= (r->rules[i].actions & RULE_PLACE) != 0;
 		atomic_fetch_add_explicit(&r->rules[i].sites, 1, memory_order_relaxed);
 	}
 	atomic_fetch_add_explicit(&r->settled, 1, memory_order_relaxed);
@@ -117,7 +118,29 @@ rules_settle(uintptr_t site, const struct rules_frame *frames, unsigned n)
 	atomic_store_explicit(&s->site, site, memory_order_release);
 }
 
-/* The first rule of the site's that says something of that kind for the size; it acts now. */
+static bool
+says(const struct rule *rule, size_t size, unsigned action)
+{
+	if (!(rule->actions & action) || size < rule->least || size > rule->most)
+		return false;
+	/* Larger blocks have no slabs worth keeping apart. */
+	return action != RULE_PLACE || rule->place != PLACE_LASTING || size <= MID_MAX;
+}
+
+/* The first rule of the set that says something of that kind for the size. */
+static struct rule *
+first_of(struct rules *r, const struct rule_set *set, size_t size, unsigned action)
+{
+	for (unsigned word = 0; word < RULES_MOST / 64; word++)
+		for (uint64_t bits = set->words[word]; bits; bits &= bits - 1) {
+			struct rule *rule = &r->rules[word * 64 + (unsigned)__builtin_ctzll(bits)];
+			if (says(rule, size, action))
+				return rule;
+		}
+	return NULL;
+}
+
+/* The same of the site's rules; it acts now. */
 static const struct rule *
 find(uintptr_t site, size_t size, unsigned action)
 {
@@ -126,15 +149,10 @@ find(uintptr_t site, size_t size, unsigned action)
 
 	if (!s || RELAXED(s->site) != site)
 		return NULL;
-	for (unsigned word = 0; word < RULES_MOST / 64; word++)
-		for (uint64_t bits = s->set.words[word]; bits; bits &= bits - 1) {
-			struct rule *rule = &r->rules[word * 64 + (unsigned)__builtin_ctzll(bits)];
-			if (!(rule->actions & action) || size < rule->least || size > rule->most)
-				continue;
-			atomic_fetch_add_explicit(&rule->acted, 1, memory_order_relaxed);
-			return rule;
-		}
-	return NULL;
+	struct rule *rule = first_of(r, &s->set, size, action);
+	if (rule)
+		atomic_fetch_add_explicit(&rule->acted, 1, memory_order_relaxed);
+	return rule;
 }
 
 int
@@ -157,4 +175,26 @@ bool
 rules_samples(uintptr_t site, size_t size)
 {
 	return rules_any() && find(site, size, RULE_SAMPLE) != NULL;
+}
+
+int
+rules_group(uintptr_t site, size_t size)
+{
+	struct rules *r = RELAXED(hak_rules);
+	const struct settled_site *s = slot_of(r, site);
+
+	if (HAK_UNLIKELY(!s))
+		return RULES_UNSAID;
+	if (HAK_UNLIKELY(RELAXED(s->site) != site))
+		return RULES_UNSETTLED;
+	if (HAK_LIKELY(!s->placed))
+		return RULES_UNSAID;
+	const struct rule *rule = first_of(r, &s->set, size, RULE_PLACE);
+	return rule ? (int)rule->group : RULES_UNSAID;
+}
+
+void
+rules_note_placed(uintptr_t site, size_t size)
+{
+	find(site, size, RULE_PLACE);
 }

@@ -25,7 +25,10 @@
 /* What has to hold; a rule's bits. The sizes always have to. */
 enum { RULE_SYMBOL = 1, RULE_MODULE = 2, RULE_OFFSET = 4, RULE_SITE = 8, RULE_SIZE = 16 };
 /* What a rule says; its bits. */
-enum { RULE_ARENA = 1, RULE_FATE = 2, RULE_SAMPLE = 4 };
+enum { RULE_ARENA = 1, RULE_FATE = 2, RULE_SAMPLE = 4, RULE_PLACE = 8 };
+
+/* Where blocks are to lie: with the others, with those that last, apart from all other sites'. */
+enum rule_place { PLACE_SHORT, PLACE_LASTING, PLACE_ISOLATED };
 
 struct rule {
 	unsigned line;                /* in the file, from 1 */
@@ -36,6 +39,8 @@ struct rule {
 	size_t least, most; /* bytes of a block */
 	unsigned arena;
 	enum backend_fate fate;
+	enum rule_place place;
+	unsigned group; /* of arenas, for the place; set by the front-end, at start */
 	_Atomic uint64_t sites, acted; /* numbers */
 };
 
@@ -56,6 +61,7 @@ struct rules {
 	struct settled_site {
 		_Atomic uintptr_t site; /* 0: empty; released with its set */
 		struct rule_set set;
+		bool placed; /* some rule of the set has RULE_PLACE */
 	} sites[RULES_SITES];
 };
 
@@ -108,5 +114,11 @@ int rules_arena(uintptr_t site, size_t size);
 enum backend_fate rules_fate(uintptr_t site, size_t size);
 /* True where a rule asks for a sample of the site's block of that size; without rules too. */
 bool rules_samples(uintptr_t site, size_t size);
+
+/* The group of arenas for the site's blocks of that size, or one of these. Counts nothing; the next
+ * counts a block, or a magazine of them. */
+enum { RULES_UNSAID = -1, RULES_UNSETTLED = -2 };
+int rules_group(uintptr_t site, size_t size);
+void rules_note_placed(uintptr_t site, size_t size);
 
 #endif

@@ -18,6 +18,7 @@
 
 #define BLANKS " \t\r"
 #define REASON_BYTES 256
+#define ACTIONS "arena, bigcache, isolate, keep, lasting, purge, sample, short"
 /* So many lines that are no rule are reported one by one. */
 #define REFUSALS_SHOWN 20
 
@@ -273,6 +274,39 @@ take_sample(struct reading *in, const char *value)
 	return true;
 }
 
+static bool
+take_place(struct reading *in, enum rule_place place)
+{
+	if ((in->rule.actions & RULE_PLACE) && in->rule.place != place)
+		return refuse(in, "\"isolate\", \"lasting\" and \"short\" exclude each other");
+	in->rule.actions |= RULE_PLACE;
+	in->rule.place = place;
+	return true;
+}
+
+static bool
+take_isolate(struct reading *in, const char *value)
+{
+	(void)value;
+	return take_place(in, PLACE_ISOLATED);
+}
+
+static bool
+take_lasting(struct reading *in, const char *value)
+{
+	(void)value;
+	if (in->rule.least > MID_MAX)
+		return refuse(in, "\"lasting\" is for blocks of up to %u bytes", (size_t)MID_MAX);
+	return take_place(in, PLACE_LASTING);
+}
+
+static bool
+take_short(struct reading *in, const char *value)
+{
+	(void)value;
+	return take_place(in, PLACE_SHORT);
+}
+
 static const struct {
 	const char *name;
 	bool with_value;
@@ -280,9 +314,12 @@ static const struct {
 } actions[] = {
 	{"arena", true, take_arena},
 	{"bigcache", true, take_bigcache},
+	{"isolate", false, take_isolate},
 	{"keep", false, take_keep},
+	{"lasting", false, take_lasting},
 	{"purge", false, take_purge},
 	{"sample", false, take_sample},
+	{"short", false, take_short},
 };
 
 /* One action: what is between two commas. */
@@ -292,7 +329,7 @@ take_action(struct reading *in, char *text)
 	const char *word = next_word(&text);
 
 	if (!word)
-		return refuse(in, "an action is missing (arena, bigcache, keep, purge, sample)");
+		return refuse(in, "an action is missing (" ACTIONS ")");
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(word, actions[i].name) != 0)
 			continue;
@@ -302,7 +339,7 @@ take_action(struct reading *in, char *text)
 			return refuse(in, "there is no comma before \"%s\"", more);
 		return actions[i].take(in, value);
 	}
-	return refuse(in, "\"%s\" is no action (arena, bigcache, keep, purge, sample)", word);
+	return refuse(in, "\"%s\" is no action (" ACTIONS ")", word);
 }
 
 static bool

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * frontends/placement.c - the start of HAKMEM_PLACEMENT, and blocks that pass no cache. */
+ * frontends/placement.c - the start of HAKMEM_PLACEMENT and of the rules that place blocks, the
+ * question to these, and blocks that pass no cache. */
 #include "frontends/placement.h"
 
 #include "backends/os.h"
+#include "backends/pages.h"
 #include "base/assert.h"
 #include "base/config.h"
 #include "frontends/frontend.h"
@@ -55,6 +57,117 @@ placement_init(void)
 	RELAXED_SET(hak_placement.on, true);
 }
 
+/* --- rules ----------------------------------------------------------------------------------- */
+
+/* Why the rule's place cannot be had; NULL. `isolated`: so many rules have one of their own. */
+static const char *
+obstacle(enum rule_place place, unsigned isolated)
+{
+	if (BACKEND_GROUPS == 0)
+		return "the back-end " BACKEND_NAME " cannot";
+	if (place == PLACE_ISOLATED && isolated == PLACEMENT_RULES)
+		return "too many rules isolate before it";
+	if (placement_isolates())
+		return place == PLACE_ISOLATED ? NULL : "not with HAKMEM_PLACEMENT=isolate";
+	return FRONTEND_SPLITS ? NULL : "the front-end " FRONTEND_NAME " cannot";
+}
+
+/* From the start on every allocation of these classes asks. Those of a rule that names no sizes and
+ * only has blocks last do when a site is met that it holds for: memory is not worth the time of all
+ * classes. */
+static void
+split_classes(const struct rule *rule)
+{
+	unsigned end = rule->place == PLACE_ISOLATED ? BIN_CLASSES : CLASS_LARGE;
+
+	if (rule->place == PLACE_LASTING && !(rule->conditions & RULE_SIZE))
+		return;
+	for (unsigned cls = CLASS_TINY; cls < end; cls++)
+		if (sizeclass_size(cls) >= rule->least && sizeclass_size(cls) <= rule->most)
+			lifetime_split(cls);
+}
+
+static void
+place(struct rule *rule, unsigned *isolated)
+{
+	static const char *const names[] = {"short", "lasting", "isolate"};
+	const char *reason = obstacle(rule->place, *isolated);
+
+	if (reason) {
+		log_line("%s:%u: \"%s\" is left out: %s", CONFIG_PATH(rules), (size_t)rule->line,
+			names[rule->place], reason);
+		rule->actions &= ~(unsigned)RULE_PLACE;
+		return;
+	}
+	rule->group = rule->place == PLACE_LASTING ? LIFETIME_GROUP : 0;
+	if (rule->place == PLACE_ISOLATED)
+		rule->group = PLACEMENT_BUCKETS - (*isolated)++;
+	if (rule->place != PLACE_SHORT && !placement_isolates())
+		split_classes(rule);
+	if (rule->place != PLACE_SHORT || placement_is_on())
+		RELAXED_SET(hak_placement.ruled, true);
+}
+
+void
+placement_rules(void)
+{
+	struct rules *r = RELAXED(hak_rules);
+	unsigned isolated = 0;
+
+	for (unsigned i = 0; r && i < r->count; i++)
+		if (r->rules[i].actions & RULE_PLACE)
+			place(&r->rules[i], &isolated);
+	if (!placement_is_ruled())
+		return;
+	if (placement_isolates()) {
+		hak_placement.buckets = PLACEMENT_BUCKETS + 1 - PLACEMENT_FIRST - isolated;
+		hak_placement.ruled_factor = hak_placement.factor;
+		hak_placement.factor = 0;
+	} else if (isolated) {
+		seal_init();
+		arena_isolate(PLACEMENT_FIRST, 0);
+		pages_part_fresh();
+	}
+	if (!placement_isolates())
+		arena_split();
+	RELAXED_SET(hak_placement.on, true);
+}
+
+/* Where no rule says. */
+static unsigned
+usual_group(uintptr_t site, size_t size)
+{
+	if (!placement_isolates())
+		return size <= MID_MAX ? lifetime_group(site, sizeclass_of(size)) : 0;
+	uint64_t hash = placement_hash(site, hak_placement.ruled_factor);
+	return PLACEMENT_FIRST + (unsigned)((hash >> 32) * hak_placement.buckets >> 32);
+}
+
+int
+placement_ask(uintptr_t site, size_t size)
+{
+	int group = rules_group(site, size);
+
+	return group == RULES_UNSAID ? (int)usual_group(site, size) : group;
+}
+
+unsigned
+placement_ruled_group(uintptr_t site, size_t size)
+{
+	int group = rules_group(site, size);
+
+	return group < 0 ? usual_group(site, size) : (unsigned)group;
+}
+
+void
+placement_meet(uintptr_t site, unsigned cls)
+{
+	if (cls < CLASS_LARGE && rules_group(site, sizeclass_size(cls)) == LIFETIME_GROUP)
+		lifetime_split(cls);
+}
+
+/* --- blocks that pass no cache ---------------------------------------------------------------- */
+
 static void
 put_back(unsigned cls, struct magazine m)
 {
@@ -65,11 +178,12 @@ put_back(unsigned cls, struct magazine m)
 void *
 placement_take(unsigned cls, uintptr_t site, bool *zeroed)
 {
-	unsigned group = placement_group(site);
+	size_t size = sizeclass_size(cls);
+	unsigned group = placement_group(site, size);
 
-	if (!placement_isolates())
-		return arena_take_in(lifetime_group(site, cls), cls, site, zeroed);
-	if (cls >= CLASS_LARGE)
+	if (placement_is_ruled())
+		rules_note_placed(site, size);
+	if (!placement_is_apart(group) || cls >= CLASS_LARGE)
 		return arena_take_in(group, cls, site, zeroed);
 	*zeroed = false;
 	struct magazine m = arena_refill_in(group, cls, site, 1, 1);
@@ -77,6 +191,15 @@ placement_take(unsigned cls, uintptr_t site, bool *zeroed)
 	if (m.count > 1)
 		put_back(cls, (struct magazine){seal_next(m.head), m.count - 1});
 	return m.head ? placement_open(m.head) : NULL;
+}
+
+unsigned
+placement_big(uintptr_t site, size_t size)
+{
+	size = round_up(size, PAGE_BYTES);
+	if (placement_is_ruled())
+		rules_note_placed(site, size);
+	return placement_group(site, size);
 }
 
 void

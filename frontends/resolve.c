@@ -3,8 +3,10 @@
 #include "frontends/resolve.h"
 
 #include "backends/os.h"
+#include "base/config.h"
 #include "base/lock.h"
 #include "frontends/elf.h"
+#include "frontends/placement.h"
 
 #define FRAMES 2
 /* After the process's maps could not be read they are left alone for so long. */
@@ -65,10 +67,21 @@ resolve_locked(uintptr_t site, const uintptr_t *addresses, unsigned n)
 		rules_settle(site, frames, n);
 }
 
+/* Where rules place blocks the first of a site are to be placed too, so that the lock is waited
+ * for. Its holders are then between frontend_enter and frontend_leave, where no signal handler
+ * comes here on top of one, as long as no call's frames are read before. */
+static bool
+enter(void)
+{
+	if (lock_try(&resolving))
+		return true;
+	return placement_is_ruled() && CONFIG(site) == SITE_RETURN && lock_acquire(&resolving);
+}
+
 void
 resolve_frames(uintptr_t site, const uintptr_t *addresses, unsigned n)
 {
-	if (rules_know(site) || !lock_try(&resolving))
+	if (rules_know(site) || !enter())
 		return;
 	resolve_locked(site, addresses, n);
 	lock_release(&resolving);

@@ -95,7 +95,7 @@ refill(struct rseq_cache *c, unsigned cls, uintptr_t site, void **instead)
 	count(cls, COUNT_REFILL);
 	RELAXED_SET(c->wanted[cls], magazine_count(RELAXED(c->wanted[cls])));
 	capacity = capacity ? capacity : 1;
-	return slow_refill(cls, site, capacity, magazine_refill(cls, capacity), instead);
+	return slow_refill(0, cls, site, capacity, magazine_refill(cls, capacity), instead);
 }
 
 /* --- counted allocations --------------------------------------------------------------------- */

@@ -34,6 +34,7 @@ startup(void)
 		placement_init();
 		backend_init();
 		arena_init();
+		placement_rules();
 		profile_init();
 		if (CONFIG_PATH(policy) && lifetime_is_learned())
 			profile_name_sites(resolve_id);
@@ -142,10 +143,20 @@ rule_samples(uintptr_t site, size_t size)
 	return rules_samples(site, size);
 }
 
+static bool
+is_apart(uintptr_t site, size_t size)
+{
+	resolve_if_ruled(site);
+	return placement_is_apart(placement_ruled_group(site, size));
+}
+
 void *
 slow_alloc_sampled(unsigned cls, uintptr_t site, bool due)
 {
 	if (!due && !rule_samples(site, sizeclass_size(cls)))
+		return NULL;
+	/* Samples lie beside others'. */
+	if (placement_is_ruled() && is_apart(site, sizeclass_size(cls)))
 		return NULL;
 	void *p = arena_take_sampled(cls, site);
 	if (p)
@@ -211,7 +222,8 @@ try_large(size_t size, size_t align, uintptr_t site, bool wanted, bool *zeroed)
 		return take_one(cls, site, zeroed);
 	if (pages_over_soft(size))
 		arena_make_room();
-	void *p = backend_big_alloc_in(placement_group(site), size, align, zeroed);
+	unsigned group = placement_is_on() ? placement_big(site, size) : 0;
+	void *p = backend_big_alloc_in(group, size, align, zeroed);
 	if (p)
 		note_big(p, site);
 	return p;
@@ -267,15 +279,22 @@ slow_alloc_counting(unsigned cls, uintptr_t site)
 	return p ? p : slow_alloc_one(cls, site);
 }
 
-/* slow_refill from the group's arenas. */
-HAK_INLINE struct magazine
-refill(unsigned group, unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead)
+static HAK_COLD void
+note_refill(uintptr_t site, unsigned cls)
+{
+	resolve_if_ruled(site);
+	if (placement_is_ruled())
+		rules_note_placed(site, sizeclass_size(cls));
+}
+
+struct magazine
+slow_refill(unsigned group, unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead)
 {
 	struct magazine m = {NULL, 0};
 
 	*instead = NULL;
 	if (HAK_UNLIKELY(rules_any()))
-		resolve_if_ruled(site);
+		note_refill(site, cls);
 	else if (HAK_LIKELY(group == 0))
 		m = transfer_take(cls);
 	if (m.head) {
@@ -294,18 +313,6 @@ refill(unsigned group, unsigned cls, uintptr_t site, uint32_t n, uint32_t most, 
 	return m;
 }
 
-struct magazine
-slow_refill(unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead)
-{
-	return refill(placement_group(site), cls, site, n, most, instead);
-}
-
-struct magazine
-slow_refill_lasting(unsigned cls, uintptr_t site, uint32_t n, void **instead)
-{
-	return refill(LIFETIME_GROUP, cls, site, n, n, instead);
-}
-
 void
 slow_free(void *p)
 {
@@ -319,7 +326,7 @@ slow_free(void *p)
 	}
 	if (backend_owner(p, &cls) != BACKEND_NO_ARENA) {
 		profile_note_free(p);
-		if (placement_isolates())
+		if (placement_is_on())
 			placement_note_free(p);
 		arena_give(p);
 		return;
@@ -336,7 +343,7 @@ slow_free_busy(void *p)
 		emergency_free(p);
 		return;
 	}
-	if (placement_isolates())
+	if (placement_is_on())
 		placement_note_free(p);
 	emergency_defer_one(p);
 }

@@ -61,13 +61,12 @@ slow_alloc_counted(unsigned cls, uintptr_t site)
 
 /* A block of a class from the emergency memory. */
 void *slow_alloc_emergency(unsigned cls);
-/* A magazine of about n blocks, of at most `most` where they come from slabs, for the site. Where
- * there are none, everything idle is given back before one more try; then it is empty, and *instead
- * a block of the emergency memory, or NULL when memory is exhausted. */
+/* A magazine of about n blocks, of at most `most` where they come from slabs, from the group's
+ * arenas for the site. Where there are none, everything idle is given back before one more try;
+ * then it is empty, and *instead a block of the emergency memory, or NULL when memory is exhausted.
+ */
 struct magazine slow_refill(
-	unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead);
-/* The same of n blocks from where those that last are kept apart (lifetime.h). */
-struct magazine slow_refill_lasting(unsigned cls, uintptr_t site, uint32_t n, void **instead);
+	unsigned group, unsigned cls, uintptr_t site, uint32_t n, uint32_t most, void **instead);
 /* Frees a block past every cache; aborts with a line where p is none. */
 void slow_free(void *p);
 /* Puts a block that a signal handler frees, which interrupted a slow path, aside. */

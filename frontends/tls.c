@@ -11,6 +11,7 @@
 #include "base/inject.h"
 #include "frontends/frontend.h"
 #include "frontends/magazine.h"
+#include "frontends/resolve.h"
 #include "frontends/slow.h"
 #include "frontends/tls_bins.h"
 #include "frontends/tls_caches.h"
@@ -55,7 +56,7 @@ refill(struct cache *c, unsigned cls, uintptr_t site, void **instead)
 	bool rich = RELAXED(c->budget) >= BUDGET_PAGES;
 	uint32_t most = rich ? magazine_refill(cls, capacity) : capacity;
 	count(cls, COUNT_REFILL);
-	return slow_refill(cls, site, capacity, most, instead);
+	return slow_refill(0, cls, site, capacity, most, instead);
 }
 
 /* A block from the bin, refilled as need be. */
@@ -151,25 +152,35 @@ alloc_swapped(struct cache *c, unsigned cls)
 	return bin_pop(own);
 }
 
-/* The class is split by lifetimes: malloc's bin stays empty, so that each allocation comes here, or
- * to alloc_split, and asks for its site. */
+/* A block from the bin of those that last, refilled as need be. */
+static void *
+alloc_lasting(struct bin *b, unsigned cls, uintptr_t site)
+{
+	uint32_t n = magazine_refill(cls, 1);
+	void *instead;
+
+	if (b->head)
+		return bin_pop(b);
+	set_counted(b, slow_refill(LIFETIME_GROUP, cls, site, n, n, &instead));
+	return b->head ? bin_pop(b) : instead;
+}
+
+/* The class is split, by lifetimes or rules: malloc's bin stays empty, so that each allocation
+ * comes here, or to alloc_split, and asks for its site. */
 static HAK_NOINLINE void *
 alloc_split_slow(struct cache *c, unsigned cls, uintptr_t site)
 {
-	struct bin *b = &c->counted->lasting[cls];
 	uint32_t *until = &c->counted->until[cls];
-	uint32_t n = magazine_refill(cls, 1);
+	unsigned group = placement_group(site, sizeclass_size(cls));
 	void *p = NULL;
 
 	c->freed_bytes = 0;
-	if (!lifetime_lasts(site, cls)) {
+	if (group == 0)
 		p = alloc_from_bin(c, cls, site);
-	} else {
-		if (!b->head)
-			set_counted(b, slow_refill_lasting(cls, site, n, &p));
-		if (b->head)
-			p = bin_pop(b);
-	}
+	else if (placement_is_apart(group))
+		p = slow_alloc_one(cls, site);
+	else
+		p = alloc_lasting(&c->counted->lasting[cls], cls, site);
 	/* 0: there was no memory for the sample. */
 	*until -= p && *until;
 	return p;
@@ -180,8 +191,12 @@ static void *
 alloc_split(struct cache *c, unsigned cls, uintptr_t site)
 {
 	struct counted *k = c->counted;
-	struct bin *b = lifetime_lasts(site, cls) ? &k->lasting[cls] : &c->bins[cls];
+	int group = placement_is_ruled() ? placement_ask(site, sizeclass_size(cls))
+					 : lifetime_lasts(site, cls);
+	struct bin *b = group ? &k->lasting[cls] : &c->bins[cls];
 
+	if (group < 0 || group >= PLACEMENT_FIRST)
+		return NULL;
 	if (!b->head || k->bins[cls].head || k->until[cls] <= 1)
 		return NULL;
 	k->until[cls]--;
@@ -202,6 +217,10 @@ alloc_counted(struct cache *c, unsigned cls, uintptr_t site)
 	p = slow_alloc_sampled(cls, site, sample_is_due(k, cls));
 	if (p)
 		return p;
+	if (placement_is_ruled()) {
+		resolve_if_ruled(site);
+		placement_meet(site, cls);
+	}
 	if (lifetime_splits(cls))
 		return alloc_split_slow(c, cls, site);
 	struct magazine m = stock(c, cls, site, &p);
@@ -280,15 +299,22 @@ tls_alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	return p;
 }
 
+/* True where rules are not to be asked for more than where the class's blocks lie. */
+static bool
+asks_no_more(unsigned cls)
+{
+	return !rules_any() || (lifetime_splits(cls) && !profile_is_on());
+}
+
 /* While allocations are counted. */
 static HAK_NOINLINE void *
 alloc_counting(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
 	struct cache *c = hak_tls.own;
+	unsigned cls = size <= MID_MAX && align <= TINY_STEP ? sizeclass_of(size ? size : 1) : 0;
 
-	if (!RELAXED(hak_tls.busy) && size <= MID_MAX && align <= TINY_STEP && !rules_any()) {
+	if (!RELAXED(hak_tls.busy) && cls && asks_no_more(cls)) {
 		enter();
-		unsigned cls = sizeclass_of(size ? size : 1);
 		void *p = lifetime_splits(cls) ? alloc_split(c, cls, site) : alloc_swapped(c, cls);
 		leave(c, true);
 		if (p) {
@@ -447,7 +473,8 @@ tls_free_long(void *p)
 		free_cached(c, cls, p, now_ms);
 	} else {
 		/* Blocks that last come here too, and single ones are no reason for the clock. */
-		c->freed_bytes += lifetime_is_learned() ? backend_usable(p) : FREED_BYTES;
+		c->freed_bytes += placement_is_on() || lifetime_is_learned() ? backend_usable(p)
+									     : FREED_BYTES;
 		slow_free(p);
 	}
 	tune_clock_stop(clock);

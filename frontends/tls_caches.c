@@ -83,23 +83,27 @@ budget_share(void)
 }
 
 /* A new cache; where a profile is taken and there is no memory for counting, the thread goes
- * uncounted. */
+ * uncounted. Not so where rules place blocks, whose classes' bins malloc must not see. */
 static struct cache *
 cache_new(void)
 {
 	size_t bytes = round_up(sizeof(struct cache), CACHE_LINE);
 	/* In one piece: what is there of a cache that could not be made would be lost. */
 	size_t isolated = placement_isolates() ? sizeof(struct isolated) : 0;
-	struct cache *c = pages_meta_alloc(bytes + isolated);
+	size_t counted = placement_is_ruled() && !isolated
+				 ? round_up(sizeof(struct counted), CACHE_LINE)
+				 : 0;
+	struct cache *c = pages_meta_alloc(bytes + isolated + counted);
 
 	if (!c)
 		return NULL;
 	c->alloc_bins = c->free_bins = c->bins;
 	if (isolated)
 		isolate_cache(c, (struct isolated *)((char *)c + bytes));
-	if (!profile_is_on())
-		return c;
-	c->counted = pages_meta_alloc(sizeof(*c->counted));
+	if (counted)
+		c->counted = (struct counted *)((char *)c + bytes);
+	else if (profile_is_on())
+		c->counted = pages_meta_alloc(sizeof(*c->counted));
 	if (c->counted) {
 		c->counted->random = profile_seed();
 		c->alloc_bins = c->counted->bins;

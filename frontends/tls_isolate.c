@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/inject.h"
 #include "frontends/magazine.h"
+#include "frontends/resolve.h"
 #include "frontends/slow.h"
 
 /* n is a multiple of a Tiny class's size where n * factor is at most `most`, modulo 2^64 (Lemire,
@@ -28,6 +29,49 @@ isolate_init(void)
 
 /* Where it does not serve it has changed nothing. */
 
+/* A block of the group's bin, which may have none. */
+HAK_INLINE void *
+take_sealed(struct bin *bins, size_t group, size_t size, bool *zeroed)
+{
+	struct bin *b =
+		bin_at(bins, group * FRONTEND_GROUP_BINS * sizeof(*b) + sizeclass_bin(size));
+
+	RELAXED_SET(hak_tls.busy, true);
+	HAK_SIGNAL_FENCE();
+	void *p = b->head;
+	if (HAK_UNLIKELY(!p))
+		goto leave;
+	if (HAK_UNLIKELY(!seal_is_on(p)))
+		seal_broken(p);
+	void *next = seal_peek(p);
+	if (HAK_UNLIKELY(next && !pagemap_in_primary(next))) {
+		p = NULL;
+		goto leave;
+	}
+	b->head = next;
+	RELAXED_SET(b->capacity, RELAXED(b->capacity) + 1);
+	seal_clear(p);
+	HAK_SIGNAL_FENCE();
+	if (HAK_UNLIKELY(zeroed != NULL))
+		*zeroed = false;
+leave:
+	RELAXED_SET(hak_tls.busy, false);
+	return p;
+}
+
+/* Where rules place blocks, behind a medium path that missed. */
+static HAK_NOINLINE void *
+alloc_ruled(size_t size, size_t align, uintptr_t site, bool *zeroed)
+{
+	bool bins = RELAXED(hak_tls.alloc) != hak_empty_bins && !RELAXED(hak_tls.busy) &&
+		    size <= MID_MAX && align <= TINY_STEP;
+	int group = bins ? placement_ask(site, sizeclass_size(sizeclass_of(size ? size : 1))) : -1;
+	void *p =
+		group > 0 ? take_sealed(RELAXED(hak_tls.free), (size_t)group, size, zeroed) : NULL;
+
+	return p ? p : tls_alloc_long(size, align, site, zeroed);
+}
+
 void *
 isolate_alloc(size_t size, size_t align, uintptr_t site, bool *zeroed)
 {
@@ -38,31 +82,12 @@ isolate_alloc(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	if (HAK_UNLIKELY(RELAXED(hak_tls.busy)) || HAK_UNLIKELY(align > TINY_STEP))
 		goto slow;
 	/* Class 0's bins, for all that is too large, are as empty as those of L2.5. */
-	size_t group = 1 + (size_t)placement_bucket(site);
-	struct bin *b =
-		bin_at(bins, group * FRONTEND_GROUP_BINS * sizeof(*b) + sizeclass_bin(size));
-	RELAXED_SET(hak_tls.busy, true);
-	HAK_SIGNAL_FENCE();
-	void *p = b->head;
-	if (HAK_UNLIKELY(!p))
-		goto leave;
-	if (HAK_UNLIKELY(!seal_is_on(p)))
-		seal_broken(p);
-	void *next = seal_peek(p);
-	if (HAK_UNLIKELY(next && !pagemap_in_primary(next)))
-		goto leave;
-	b->head = next;
-	RELAXED_SET(b->capacity, RELAXED(b->capacity) + 1);
-	seal_clear(p);
-	HAK_SIGNAL_FENCE();
-	RELAXED_SET(hak_tls.busy, false);
-	if (HAK_UNLIKELY(zeroed != NULL))
-		*zeroed = false;
-	return p;
-leave:
-	RELAXED_SET(hak_tls.busy, false);
+	void *p = take_sealed(bins, 1 + (size_t)placement_bucket(site), size, zeroed);
+	if (HAK_LIKELY(p != NULL))
+		return p;
 slow:
-	return tls_alloc_long(size, align, site, zeroed);
+	return placement_is_ruled() ? alloc_ruled(size, align, site, zeroed)
+				    : tls_alloc_long(size, align, site, zeroed);
 }
 
 void
@@ -154,10 +179,11 @@ pop(struct bin *b)
 void *
 isolate_alloc_slow(struct cache *c, unsigned cls, uintptr_t site)
 {
-	unsigned group = placement_group(site);
-	struct bin *b = &c->isolated->bins[group][cls];
 	void *instead;
 
+	resolve_if_ruled(site);
+	unsigned group = placement_group(site, sizeclass_size(cls));
+	struct bin *b = &c->isolated->bins[group][cls];
 	c->freed_bytes = 0;
 	if (cls >= CLASS_LARGE)
 		return slow_alloc_one(cls, site);
@@ -166,7 +192,7 @@ isolate_alloc_slow(struct cache *c, unsigned cls, uintptr_t site)
 	grow(c, group, cls);
 	count(cls, COUNT_REFILL);
 	uint32_t size = RELAXED(c->isolated->sizes[group][cls]);
-	struct magazine m = slow_refill(cls, site, size, size, &instead);
+	struct magazine m = slow_refill(group, cls, site, size, size, &instead);
 	if (!m.head)
 		return instead;
 	b->head = m.head;

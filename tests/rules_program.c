@@ -8,10 +8,16 @@
  * plugin PATH N     small in a shared object that is loaded after the first slow paths
  * fork N            small in a child, which is the first to use that site
  * threads N         small in eight threads at once
- * grow N            how many sizes a block has had that grew N times by 16 bytes */
+ * grow N            how many sizes a block has had that grew N times by 16 bytes
+ * pages WAY SIZE ROUNDS THREADS N
+ *                   N blocks of that size from placed_site in each round, with others' in between,
+ *                   by that function (malloc, calloc, realloc, memalign, new); how many pages of 64
+ *                   KiB have served both, and how many placed_site alone
+ * twice N           frees a block of N bytes from placed_site twice, and another in between */
 #include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +34,8 @@
 void *small_site(void);
 void *big_site(void);
 void *other_site(void);
+void *placed_site(const char *way, size_t size);
+void *common_site(const char *way, size_t size);
 
 static void *volatile sink;
 
@@ -164,6 +172,135 @@ grow(int times)
 	printf("%zu\n", sizes);
 }
 
+/* --- where blocks lie ------------------------------------------------------------------------- */
+
+#define PAGE ((size_t)65536)
+#define PAGES_MOST ((size_t)1 << 17)
+#define BLOCKS_MOST 8192
+
+enum { PLACED = 1, COMMON = 2 };
+
+/* Who has been served from each page; open addressing. */
+static struct {
+	pthread_mutex_t lock;
+	uintptr_t page[PAGES_MOST];
+	unsigned char by[PAGES_MOST];
+} served = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void
+claim(const char *p, size_t size, unsigned char by)
+{
+	pthread_mutex_lock(&served.lock);
+	for (uintptr_t page = (uintptr_t)p / PAGE; page <= ((uintptr_t)p + size - 1) / PAGE;
+		page++) {
+		size_t i = page % PAGES_MOST;
+		while (served.page[i] && served.page[i] != page)
+			i = (i + 1) % PAGES_MOST;
+		served.page[i] = page;
+		served.by[i] |= by;
+	}
+	pthread_mutex_unlock(&served.lock);
+}
+
+static void *(*operator_new)(size_t);
+
+/* By the named function, in a function that the rules name. */
+#define TAKE(way, size)                                                                            \
+	(strcmp(way, "calloc") == 0            ? calloc(1, size)                                   \
+		: strcmp(way, "realloc") == 0  ? realloc(malloc(16), size)                         \
+		: strcmp(way, "memalign") == 0 ? memalign(4096, size)                              \
+		: strcmp(way, "new") == 0      ? operator_new(size)                                \
+					       : malloc(size))
+
+NOINLINE void *
+placed_site(const char *way, size_t size)
+{
+	void *p = TAKE(way, size);
+
+	claim(p, size, PLACED);
+	return filled(p, size);
+}
+
+NOINLINE void *
+common_site(const char *way, size_t size)
+{
+	void *p = TAKE(way, size);
+
+	claim(p, size, COMMON);
+	return filled(p, size);
+}
+
+static struct {
+	const char *way;
+	size_t size;
+	int rounds, n;
+} task;
+
+/* Each of placed_site's blocks finds one of the others' that was freed just now. */
+static void *
+work(void *unused)
+{
+	static __thread void *placed[BLOCKS_MOST], *common[BLOCKS_MOST];
+
+	(void)unused;
+	for (int round = 0; round < task.rounds; round++) {
+		for (int i = 0; i < task.n; i++) {
+			common[i] = common_site(task.way, task.size);
+			free(common_site(task.way, task.size));
+			placed[i] = placed_site(task.way, task.size);
+			if (task.rounds > 1 && i % 3 == 0) {
+				free(placed[i]);
+				placed[i] = NULL;
+			}
+		}
+		/* Pages, and what waits in caches, go to whoever comes next. */
+		for (int i = 0; task.rounds > 1 && i < task.n; i++) {
+			free(placed[i]);
+			free(common[i]);
+		}
+		malloc_trim(0);
+	}
+	return NULL;
+}
+
+static void
+pages(char **arguments)
+{
+	pthread_t threads[THREADS];
+	int n = atoi(arguments[3]), both = 0, alone = 0;
+
+	task.way = arguments[0];
+	task.size = (size_t)atol(arguments[1]);
+	task.rounds = atoi(arguments[2]);
+	task.n = atoi(arguments[4]);
+	if (n > THREADS || task.n > BLOCKS_MOST)
+		fail("too many");
+	*(void **)&operator_new = dlsym(RTLD_DEFAULT, "_Znwm");
+	for (int i = 1; i < n; i++)
+		if (pthread_create(&threads[i], NULL, work, NULL) != 0)
+			fail("cannot start a thread");
+	work(NULL);
+	for (int i = 1; i < n; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < PAGES_MOST; i++) {
+		both += served.by[i] == (PLACED | COMMON);
+		alone += served.by[i] == PLACED;
+	}
+	printf("%d %d\n", both, alone);
+}
+
+static void
+twice(size_t size)
+{
+	void *a = placed_site("malloc", size), *b = placed_site("malloc", size);
+
+	/* One stays, and with it the slab. */
+	sink = placed_site("malloc", size);
+	free(a);
+	free(b);
+	free(a);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -182,7 +319,12 @@ main(int argc, char **argv)
 		in_threads(n);
 	else if (strcmp(mode, "grow") == 0)
 		grow(n);
+	else if (strcmp(mode, "pages") == 0 && argc == 7)
+		pages(argv + 2);
+	else if (strcmp(mode, "twice") == 0)
+		twice((size_t)n);
 	else
-		fail("usage: small|big|both|fork|threads|grow N, or plugin PATH N");
+		fail("usage: small|big|both|fork|threads|grow|twice N, plugin PATH N, or pages WAY "
+		     "SIZE ROUNDS THREADS N");
 	return 0;
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # tests/test_rules.py - Site Rules in every library that HAKMEM_TEST_VARIANTS names: rules by
-# symbol, module and id act on arenas, BigCache and freed memory; modules that are loaded later,
-# forks, threads, and files that are none.
+# symbol, module and id act on arenas, BigCache and freed memory, and on where blocks lie; modules
+# that are loaded later, forks, threads, and files that are none.
 import json
 import os
+import signal
 import subprocess
 import tempfile
 
@@ -177,9 +178,147 @@ def test_messages(library):
             f"{messages}")
 
 
+WAYS = ("malloc", "calloc", "realloc", "memalign", "new")
+
+
+def variant(library):
+    return os.path.basename(library)[len("libhakmem-"):-len(".so")]
+
+
+def places(library, action, **settings):
+    """Whether the variant has the action."""
+    if action == "isolate" and settings.get("PLACEMENT") == "isolate":
+        return variant(library).endswith("-hakmem")
+    return variant(library) in ("tls-hakmem", "lock-hakmem")
+
+
+def pages(library, rules, way, size, rounds, count, threads=1, **settings):
+    """Pages that have served both placed_site and others, those that have only served it, and the
+    report."""
+    out, messages, reports = run(library, rules, "pages", way, size, rounds, threads, count,
+                                 **settings)
+    require(messages == [], f"{messages}")
+    both, alone = map(int, out.split())
+    return both, alone, reports[0]
+
+
+def require_apart(library, rules, *arguments, least=1, **settings):
+    both, alone, r = pages(library, rules, *arguments, **settings)
+    require(both == 0 and alone >= least,
+            f"'{rules}', {arguments}, {settings}: {both} shared, {alone} apart")
+    require(acted(r)[1] > 0, f"'{rules}', {arguments}: {r['rules']}")
+    return r
+
+
+def test_lasting(library):
+    if not places(library, "lasting"):
+        return
+    for size in (64, 1008, 5000, 32768):
+        count = min(8000, (8 << 20) // size)
+        both, alone, _ = pages(library, "", "malloc", size, 1, count)
+        require(both > 10 and alone <= 1, f"{size}: without the rule: {both} shared, {alone} apart")
+        # With sizes, from the first block on.
+        require_apart(library, f"symbol placed_site size {size}-40K -> lasting\n", "malloc", size,
+                      1, count, least=both // 3)
+        # Without, from the site's first slow path on.
+        few, alone, r = pages(library, "symbol placed_site -> lasting\n", "malloc", size, 1, count)
+        require(few <= 4 and alone > both // 3, f"{size}: {few} shared, {alone} apart")
+        require(acted(r)[1] > 0, f"{r['rules']}")
+    for way in WAYS:
+        require_apart(library, "symbol placed_site size 0-32K -> lasting\n", way, 3000, 1, 2000)
+    # Freed blocks go back to slabs whose pages are then everybody's.
+    pages(library, "symbol placed_site -> lasting\n", "malloc", 64, 3, 4000, threads=4)
+    _, _, r = pages(library, "symbol placed_site -> lasting\n", "malloc", 100000, 1, 50)
+    require(acted(r)[1] == 0, f"above 32 KiB: {r['rules']}")
+
+
+def test_short(library):
+    if not places(library, "short"):
+        return
+    rules = "symbol placed_site size 0-1K -> short\nsymbol placed_site size 0-32K -> lasting\n"
+    both, alone, r = pages(library, rules, "malloc", 64, 1, 8000)
+    require(both > 5 and alone <= 1 and acted(r)[2] == 0,
+            f"short: {both} shared, {alone} apart, {r['rules']}")
+    require(pages(library, rules, "malloc", 5000, 1, 2000)[0] == 0, "the other sizes")
+
+
+def test_isolate(library):
+    for placement in "none", "isolate":
+        if not places(library, "isolate", PLACEMENT=placement):
+            continue
+        rules = "symbol placed_site -> isolate\n"
+        for way in WAYS:
+            require_apart(library, rules, way, 500, 3, 2000, PLACEMENT=placement)
+        for size, count in ((16, 8000), (3000, 2000), (100000, 50), (2 << 20, 10)):
+            if placement == "none":
+                both, _, _ = pages(library, "", "malloc", size, 3, count)
+                require(both > 0, f"{size}: without the rule: {both} shared")
+            require_apart(library, rules, "malloc", size, 3, count, PLACEMENT=placement)
+            require_apart(library, rules, "calloc", size, 2, count, PLACEMENT=placement)
+            require_apart(library, rules, "memalign", size, 2, count, PLACEMENT=placement)
+        # While one thread resolves the site the others wait.
+        require_apart(library, rules, "malloc", 64, 2, 2000, threads=8, PLACEMENT=placement)
+        # Other sizes are as ever.
+        require_apart(library, "symbol placed_site size 0-1K -> isolate\n", "malloc", 200, 2, 2000,
+                      PLACEMENT=placement)
+
+
+def test_isolate_with_others(library):
+    if not places(library, "isolate"):
+        return
+    # The profile has no sample of an isolated site; learned lifetimes go on for others.
+    rules = "symbol placed_site -> isolate, sample\nsymbol common_site -> lasting\n"
+    require_apart(library, rules, "malloc", 64, 1, 4000, PROFILE=4096, PROFILE_FILE="/dev/null")
+    require_apart(library, rules, "malloc", 64, 1, 4000, PLACEMENT="lifetime")
+    # Two rules have a group each; two sites of one rule share.
+    rules = "symbol common_site -> isolate\nsymbol placed_site -> isolate\n"
+    require_apart(library, rules, "malloc", 64, 2, 4000)
+    both, _, _ = pages(library, "symbol placed_site -> short\nmodule rules_program -> isolate\n",
+                       "malloc", 64, 1, 4000)
+    require(both == 0, "the rule before")
+
+
+def test_isolated_misuse(library):
+    if not places(library, "isolate"):
+        return
+    for size in 64, 5000:
+        with tempfile.NamedTemporaryFile("w", prefix="hakmem-rules-", suffix=".txt") as file:
+            file.write("symbol placed_site -> isolate\n")
+            file.flush()
+            done = subprocess.run([PROGRAM, "twice", str(size)], timeout=60, check=False, text=True,
+                                  env=environment(library, RULES=file.name),
+                                  stderr=subprocess.PIPE)
+        require(done.returncode == -signal.SIGABRT and "double free" in done.stderr,
+                f"{size}: {done.returncode}, '{done.stderr}'")
+
+
+def test_places_elsewhere(library):
+    """What cannot be had is said, and the rule's other actions act."""
+    front, back = variant(library).split("-")
+    for action in "isolate", "lasting", "short":
+        for placement in "none", "isolate":
+            if back == "jemalloc":
+                told = "the back-end jemalloc cannot"
+            elif placement == "isolate":
+                told = None if action == "isolate" else "not with HAKMEM_PLACEMENT=isolate"
+            else:
+                told = "the front-end rseq cannot" if front == "rseq" else None
+            out, messages, reports = run(library, f"symbol small_site -> arena 9, {action}\n",
+                                         "small", EVENTS, PLACEMENT=placement)
+            told = [f'hakmem: RULES:1: "{action}" is left out: {told}'] if told else []
+            messages = [m for m in messages if "HAKMEM_PLACEMENT: not available" not in m]
+            require(messages == told, f"{action}, {placement}: {messages}, not {told}")
+            require(out == "" and acted(reports[0])[1] >= EVENTS, f"{reports[0]['rules']}")
+    if back == "hakmem":
+        _, messages, _ = run(library, "symbol f -> isolate\n" * 9, "small", 1, PLACEMENT="isolate")
+        require(messages == ['hakmem: RULES:9: "isolate" is left out: too many rules isolate '
+                             'before it'], f"{messages}")
+
+
 TESTS = (test_symbol, test_module_and_offset, test_id, test_bigcache,
          test_other_sites_are_left_alone, test_dlopen, test_fork, test_threads, test_realloc,
-         test_messages)
+         test_messages, test_lasting, test_short, test_isolate, test_isolate_with_others,
+         test_isolated_misuse, test_places_elsewhere)
 
 
 run_all(TESTS)

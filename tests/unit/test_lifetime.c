@@ -114,6 +114,13 @@ START_TEST(test_table)
 	ck_assert_uint_eq(RELAXED(hak_lifetime.sites[cls]), 1);
 	lifetime_publish(LONG, cls, false);
 	ck_assert(!lifetime_splits(cls) && !lifetime_lasts(LONG, cls));
+	/* A rule's word is once, and stays. */
+	lifetime_split(cls);
+	lifetime_split(cls);
+	ck_assert_uint_eq(RELAXED(hak_lifetime.sites[cls]), 1);
+	lifetime_publish(LONG, cls, true);
+	lifetime_publish(LONG, cls, false);
+	ck_assert(lifetime_splits(cls) && !lifetime_lasts(LONG, cls));
 	/* Larger classes have no slabs worth keeping apart. */
 	lifetime_publish(LONG, CLASS_LARGE, true);
 	ck_assert(!lifetime_splits(CLASS_LARGE));

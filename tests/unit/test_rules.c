@@ -140,12 +140,17 @@ static const struct {
 	{"size 1-2KK -> keep", "\"1-2KK\" is no range"},
 	{"size 0-18446744073709551616 -> keep", "is no range"},
 	{"size 0-17179869184G -> keep", "is no range"},
-	{"symbol f ->", "an action is missing (arena, bigcache, keep, purge, sample)"},
+	{"symbol f ->", "an action is missing ("
+			"arena, bigcache, isolate, keep, lasting, purge, sample, short)"},
 	{"symbol f -> keep,", "an action is missing"},
 	{"symbol f -> keep,,purge", "an action is missing"},
-	{"symbol f -> hold", "\"hold\" is no action (arena, bigcache, keep, purge, sample)"},
+	{"symbol f -> hold", "\"hold\" is no action (arena, bigcache, isolate, "},
 	{"symbol f -> group a", "\"group\" is no action"},
-	{"symbol f -> isolate", "\"isolate\" is no action"},
+	{"symbol f -> isolate 3", "there is no comma before \"3\""},
+	{"symbol f -> isolate, lasting", "\"isolate\", \"lasting\" and \"short\" exclude"},
+	{"symbol f -> lasting, short", "exclude each other"},
+	{"symbol f -> short, keep, isolate", "exclude each other"},
+	{"size 32769-1M -> lasting", "\"lasting\" is for blocks of up to 32768 bytes"},
 	{"symbol f -> keep purge", "there is no comma before \"purge\""},
 	{"symbol f -> arena 1 keep", "there is no comma before \"keep\""},
 	{"symbol f -> arena", "\"arena\" needs a number from 0 to 63"},
@@ -398,6 +403,44 @@ START_TEST(test_sizes_and_order)
 }
 END_TEST
 
+/* Where blocks lie, by the first rule that says so; asking counts nothing. */
+START_TEST(test_places)
+{
+	load_good("symbol f size 0-64 -> short\nsymbol f -> keep, lasting, lasting\n"
+		  "size 4K-8K -> isolate, arena 3\nsize 32K-1M -> lasting\n",
+		4);
+	struct rule *r = table()->rules;
+	ck_assert_int_eq(r[0].place, PLACE_SHORT);
+	ck_assert_int_eq(r[1].place, PLACE_LASTING);
+	ck_assert_int_eq(r[2].place, PLACE_ISOLATED);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert(r[i].actions & RULE_PLACE);
+		r[i].group = i;
+	}
+	struct rules_frame f = frame_at("/l/a", 1, 1, "f"), g = frame_at("/l/a", 1, 1, "g");
+	ck_assert_int_eq(rules_group(10, 64), RULES_UNSETTLED);
+	rules_settle(10, &f, 1);
+	rules_settle(11, &g, 1);
+	ck_assert_int_eq(rules_group(10, 64), 0);
+	ck_assert_int_eq(rules_group(10, 65), 1);
+	ck_assert_int_eq(rules_group(10, 5000), 1);
+	ck_assert_int_eq(rules_group(10, 32768), 1);
+	ck_assert_int_eq(rules_group(10, 32769), RULES_UNSAID);
+	ck_assert_int_eq(rules_group(11, 5000), 2);
+	ck_assert_int_eq(rules_group(11, 32768), 3);
+	ck_assert_int_eq(rules_group(11, 64), RULES_UNSAID);
+	ck_assert_int_eq(rules_group(11, 2 * MIB), RULES_UNSAID);
+	ck_assert_uint_eq(RELAXED(r[1].acted), 0);
+	rules_note_placed(10, 65);
+	rules_note_placed(11, 64);
+	ck_assert_uint_eq(RELAXED(r[1].acted), 1);
+	/* Left out for this process, at start. */
+	r[2].actions &= ~(unsigned)RULE_PLACE;
+	rules_settle(12, &g, 1);
+	ck_assert_int_eq(rules_group(12, 5000), RULES_UNSAID);
+}
+END_TEST
+
 /* Full: sites without a place are done without, and none of the others is lost. */
 START_TEST(test_overflow)
 {
@@ -502,6 +545,7 @@ main(void)
 	tcase_add_test(tc, test_modules);
 	tcase_add_test(tc, test_frames_and_ids);
 	tcase_add_test(tc, test_sizes_and_order);
+	tcase_add_test(tc, test_places);
 	tcase_add_test(tc, test_overflow);
 	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_arena);
