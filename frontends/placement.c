@@ -54,6 +54,7 @@ placement_init(void)
 	hak_placement.factor = os_random() | 1;
 	arena_isolate(1, FRONTEND_GROUP_BINS);
 	RELAXED_SET(hak_placement.isolates, true);
+	RELAXED_SET(hak_placement.seals, true);
 	RELAXED_SET(hak_placement.on, true);
 }
 
@@ -127,6 +128,7 @@ placement_rules(void)
 		seal_init();
 		arena_isolate(PLACEMENT_FIRST, 0);
 		pages_part_fresh();
+		RELAXED_SET(hak_placement.seals, true);
 	}
 	if (!placement_isolates())
 		arena_split();
@@ -175,14 +177,20 @@ put_back(unsigned cls, struct magazine m)
 		arena_flush(seal_strip(m.head, NULL));
 }
 
+static HAK_COLD unsigned
+ruled_group_noted(uintptr_t site, size_t size)
+{
+	rules_note_placed(site, size);
+	return placement_ruled_group(site, size);
+}
+
 void *
 placement_take(unsigned cls, uintptr_t site, bool *zeroed)
 {
-	size_t size = sizeclass_size(cls);
-	unsigned group = placement_group(site, size);
+	unsigned group = placement_is_ruled()   ? ruled_group_noted(site, sizeclass_size(cls))
+			 : placement_isolates() ? 1 + placement_bucket(site)
+						: lifetime_group(site, cls);
 
-	if (placement_is_ruled())
-		rules_note_placed(site, size);
 	if (!placement_is_apart(group) || cls >= CLASS_LARGE)
 		return arena_take_in(group, cls, site, zeroed);
 	*zeroed = false;
@@ -197,9 +205,7 @@ unsigned
 placement_big(uintptr_t site, size_t size)
 {
 	size = round_up(size, PAGE_BYTES);
-	if (placement_is_ruled())
-		rules_note_placed(site, size);
-	return placement_group(site, size);
+	return placement_is_ruled() ? ruled_group_noted(site, size) : placement_group(site, size);
 }
 
 void

@@ -30,6 +30,7 @@
 struct placement {
 	_Atomic bool isolates; /* read before the start, too */
 	_Atomic bool on;       /* it does, or blocks that last are kept apart; likewise */
+	_Atomic bool seals;    /* some groups are isolated; likewise */
 	_Atomic bool ruled;    /* rules place some sites' blocks; likewise */
 	/* The secret of the hash; the factor is odd. Where rules place blocks it is 0, so that all
 	 * sites are in bucket 0, which has no blocks: then medium paths miss, and ask the rules. */
@@ -55,6 +56,12 @@ HAK_INLINE bool
 placement_is_on(void)
 {
 	return HAK_UNLIKELY(RELAXED(hak_placement.on));
+}
+
+HAK_INLINE bool
+placement_seals(void)
+{
+	return HAK_UNLIKELY(RELAXED(hak_placement.seals));
 }
 
 HAK_INLINE bool

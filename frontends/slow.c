@@ -326,7 +326,7 @@ slow_free(void *p)
 	}
 	if (backend_owner(p, &cls) != BACKEND_NO_ARENA) {
 		profile_note_free(p);
-		if (placement_is_on())
+		if (placement_seals())
 			placement_note_free(p);
 		arena_give(p);
 		return;
@@ -343,7 +343,7 @@ slow_free_busy(void *p)
 		emergency_free(p);
 		return;
 	}
-	if (placement_is_on())
+	if (placement_seals())
 		placement_note_free(p);
 	emergency_defer_one(p);
 }
