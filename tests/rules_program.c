@@ -236,7 +236,8 @@ static struct {
 	int rounds, n;
 } task;
 
-/* Each of placed_site's blocks finds one of the others' that was freed just now. */
+/* Each of placed_site's blocks finds one of the others' that was freed just now. From round to
+ * round there are more of them and fewer others, whose pages are then free. */
 static void *
 work(void *unused)
 {
@@ -244,8 +245,10 @@ work(void *unused)
 
 	(void)unused;
 	for (int round = 0; round < task.rounds; round++) {
-		for (int i = 0; i < task.n; i++) {
-			common[i] = common_site(task.way, task.size);
+		int most = task.n * (round + 1) / task.rounds;
+		int others = task.n * (task.rounds - round) / task.rounds;
+		for (int i = 0; i < most; i++) {
+			common[i] = i < others ? common_site(task.way, task.size) : NULL;
 			free(common_site(task.way, task.size));
 			placed[i] = placed_site(task.way, task.size);
 			if (task.rounds > 1 && i % 3 == 0) {
@@ -254,7 +257,7 @@ work(void *unused)
 			}
 		}
 		/* Pages, and what waits in caches, go to whoever comes next. */
-		for (int i = 0; task.rounds > 1 && i < task.n; i++) {
+		for (int i = 0; task.rounds > 1 && i < most; i++) {
 			free(placed[i]);
 			free(common[i]);
 		}

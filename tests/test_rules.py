@@ -263,6 +263,15 @@ def test_isolate(library):
                       PLACEMENT=placement)
 
 
+def test_isolate_among_buckets(library):
+    """Whichever bucket the hash, with another secret in each process, has for the others."""
+    if not variant(library).endswith("-hakmem"):
+        return
+    for _ in range(40):
+        require_apart(library, "symbol placed_site -> isolate\n", "malloc", 64, 1, 100,
+                      PLACEMENT="isolate")
+
+
 def test_isolate_with_others(library):
     if not places(library, "isolate"):
         return
@@ -317,8 +326,8 @@ def test_places_elsewhere(library):
 
 TESTS = (test_symbol, test_module_and_offset, test_id, test_bigcache,
          test_other_sites_are_left_alone, test_dlopen, test_fork, test_threads, test_realloc,
-         test_messages, test_lasting, test_short, test_isolate, test_isolate_with_others,
-         test_isolated_misuse, test_places_elsewhere)
+         test_messages, test_lasting, test_short, test_isolate, test_isolate_among_buckets,
+         test_isolate_with_others, test_isolated_misuse, test_places_elsewhere)
 
 
 run_all(TESTS)
