@@ -4,7 +4,8 @@
  * hard:N        with HAKMEM_LIMIT_HARD=64: blocks of N bytes until malloc returns NULL with ENOMEM,
  *               which is near the limit; after they have been freed other sizes have as much room
  * hard-threads  four threads at the limit at once, each on its own way through NULL
- * soft          with HAKMEM_LIMIT_SOFT=48 buffers of changing sizes hold little more than that
+ * soft          with HAKMEM_LIMIT_SOFT=48 freed blocks that wait for others of their size, and live
+ *               ones, hold little more than that together
  * cgroup        the same program in a control group of 64 MiB: it is killed without
  *               HAKMEM_LIMIT_CGROUP=1 and comes through with it
  *
@@ -22,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HARD_MIB = 64, SOFT_MIB = 48, THREADS = 4, ROUNDS = 2, BUFFERS = 200 };
+enum { HARD_MIB = 64, SOFT_MIB = 48, THREADS = 4, ROUNDS = 2, SMALL_MIB = 30, SMALL = 1000 };
 
 static char **arguments;
 
@@ -127,28 +128,42 @@ run_hard_threads(long number)
 	free(p);
 }
 
-/* --- a program that frees as much as it allocates --------------------------------------------- */
+/* --- a program of which half is freed and waits in caches ------------------------------------- */
 
-/* Returns the highest resident set in KiB. */
-static size_t
-churn_buffers(void)
+static void
+note_rss(size_t *most_kib)
 {
-	char *window[4] = {NULL};
-	uint64_t state = 1;
+	size_t kib = case_rss_kib();
+
+	*most_kib = kib > *most_kib ? kib : *most_kib;
+}
+
+/* A block of each size above 1 MiB is freed and waits for the next one of its size, 46 MiB in all;
+ * then small ones come, of which none can use that. Returns the highest resident set in KiB. */
+static size_t
+use_sizes_in_turn(void)
+{
 	size_t most_kib = 0;
 
-	for (unsigned i = 0; i < BUFFERS; i++) {
-		size_t size = CASE_MIB + case_random(&state) % (5 * CASE_MIB);
-		unsigned slot = i % 4;
-		free(window[slot]);
-		window[slot] = malloc(size);
-		CASE_REQUIRE(window[slot], "malloc of %zu bytes failed", size);
-		case_fill(window[slot], size, 1);
-		if (i % 8 == 0 && case_rss_kib() > most_kib)
-			most_kib = case_rss_kib();
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct node *list = NULL;
+		for (size_t size = CASE_MIB + CASE_MIB / 2; size <= 24 * CASE_MIB; size *= 2) {
+			void *p = malloc(size);
+			CASE_REQUIRE(p, "malloc of %zu bytes failed", size);
+			case_fill(p, size, 1);
+			note_rss(&most_kib);
+			free(p);
+		}
+		for (size_t bytes = 0; bytes < SMALL_MIB * CASE_MIB; bytes += SMALL) {
+			struct node *node = malloc(SMALL);
+			CASE_REQUIRE(node, "malloc of %d bytes failed", SMALL);
+			case_fill(node, SMALL, 1);
+			node->next = list;
+			list = node;
+		}
+		note_rss(&most_kib);
+		release(list);
 	}
-	for (unsigned i = 0; i < 4; i++)
-		free(window[i]);
 	return most_kib;
 }
 
@@ -157,7 +172,7 @@ run_soft(long number)
 {
 	(void)number;
 	run_again("HAKMEM_LIMIT_SOFT", "48");
-	size_t most_kib = churn_buffers();
+	size_t most_kib = use_sizes_in_turn();
 	case_note("RSS up to %zu KiB", most_kib);
 	CASE_REQUIRE(most_kib <= (SOFT_MIB + 8) * 1024, "RSS came to %zu KiB", most_kib);
 }
@@ -230,7 +245,7 @@ run_cgroup(long number)
 	int without, with;
 
 	if (number == 1) {
-		churn_buffers();
+		use_sizes_in_turn();
 		return;
 	}
 	if (!make_group(group, sizeof(group)))
