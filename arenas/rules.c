@@ -37,6 +37,14 @@ slot_of(struct rules *r, uintptr_t site)
 	return NULL;
 }
 
+/* True where the slot is the site's, and its set may be read: it may have been settled since
+ * slot_of. */
+static bool
+is_settled(const struct settled_site *s, uintptr_t site)
+{
+	return atomic_load_explicit(&s->site, memory_order_acquire) == site;
+}
+
 bool
 rules_know(uintptr_t site)
 {
@@ -45,7 +53,7 @@ rules_know(uintptr_t site)
 
 	if (!s)
 		atomic_fetch_add_explicit(&r->overflows, 1, memory_order_relaxed);
-	return !s || RELAXED(s->site) == site;
+	return !s || is_settled(s, site);
 }
 
 bool
@@ -101,7 +109,7 @@ rules_settle(uintptr_t site, const struct rules_frame *frames, unsigned n)
 	struct rules *r = RELAXED(hak_rules);
 	struct settled_site *s = slot_of(r, site);
 
-	if (!s || RELAXED(s->site) == site)
+	if (!s || is_settled(s, site))
 		return;
 	for (unsigned i = 0; i < r->count; i++) {
 		bool any = false;
@@ -147,7 +155,7 @@ find(uintptr_t site, size_t size, unsigned action)
 	struct rules *r = RELAXED(hak_rules);
 	const struct settled_site *s = slot_of(r, site);
 
-	if (!s || RELAXED(s->site) != site)
+	if (!s || !is_settled(s, site))
 		return NULL;
 	struct rule *rule = first_of(r, &s->set, size, action);
 	if (rule)
@@ -185,7 +193,7 @@ rules_group(uintptr_t site, size_t size)
 
 	if (HAK_UNLIKELY(!s))
 		return RULES_UNSAID;
-	if (HAK_UNLIKELY(RELAXED(s->site) != site))
+	if (HAK_UNLIKELY(!is_settled(s, site)))
 		return RULES_UNSETTLED;
 	if (HAK_LIKELY(!s->placed))
 		return RULES_UNSAID;

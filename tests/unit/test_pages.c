@@ -439,7 +439,8 @@ START_TEST(test_purge_all)
 	memset(p, 1, 2 * LENGTH(ranges) * page);
 	for (size_t i = 0; i < LENGTH(ranges); i++)
 		ranges[i] = (struct iovec){p + 2 * i * page, page};
-	if (_i > 0 && mlock(ranges[_i].iov_base, page) == 0)
+	/* Sanitizers make mlock do nothing. */
+	if (_i > 0 && !HAK_SANITIZED && mlock(ranges[_i].iov_base, page) == 0)
 		locked = (uint64_t)1 << _i;
 	gone = os_purge_all(ranges, LENGTH(ranges));
 	REQUIRE_EQ(gone, (((uint64_t)1 << LENGTH(ranges)) - 1) & ~locked);
