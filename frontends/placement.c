@@ -140,7 +140,7 @@ static unsigned
 usual_group(uintptr_t site, size_t size)
 {
 	if (!placement_isolates())
-		return size <= MID_MAX ? lifetime_group(site, sizeclass_of(size)) : 0;
+		return placement_learned_group(site, size);
 	uint64_t hash = placement_hash(site, hak_placement.ruled_factor);
 	return PLACEMENT_FIRST + (unsigned)((hash >> 32) * hak_placement.buckets >> 32);
 }
@@ -177,19 +177,19 @@ put_back(unsigned cls, struct magazine m)
 		arena_flush(seal_strip(m.head, NULL));
 }
 
-static HAK_COLD unsigned
-ruled_group_noted(uintptr_t site, size_t size)
+/* The group of a block that goes out now. */
+static unsigned
+group_noted(uintptr_t site, size_t size)
 {
-	rules_note_placed(site, size);
-	return placement_ruled_group(site, size);
+	if (placement_is_ruled())
+		rules_note_placed(site, size);
+	return placement_group(site, size);
 }
 
 void *
 placement_take(unsigned cls, uintptr_t site, bool *zeroed)
 {
-	unsigned group = placement_is_ruled()   ? ruled_group_noted(site, sizeclass_size(cls))
-			 : placement_isolates() ? 1 + placement_bucket(site)
-						: lifetime_group(site, cls);
+	unsigned group = group_noted(site, sizeclass_size(cls));
 
 	if (!placement_is_apart(group) || cls >= CLASS_LARGE)
 		return arena_take_in(group, cls, site, zeroed);
@@ -204,8 +204,7 @@ placement_take(unsigned cls, uintptr_t site, bool *zeroed)
 unsigned
 placement_big(uintptr_t site, size_t size)
 {
-	size = round_up(size, PAGE_BYTES);
-	return placement_is_ruled() ? ruled_group_noted(site, size) : placement_group(site, size);
+	return group_noted(site, round_up(size, PAGE_BYTES));
 }
 
 void

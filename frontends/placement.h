@@ -94,6 +94,13 @@ int placement_ask(uintptr_t site, size_t size);
  * held for the site. */
 unsigned placement_ruled_group(uintptr_t site, size_t size);
 
+/* The group by what was learned of the site; 0 where nothing was. */
+HAK_INLINE unsigned
+placement_learned_group(uintptr_t site, size_t size)
+{
+	return size <= MID_MAX ? lifetime_group(site, sizeclass_of(size)) : 0;
+}
+
 /* The group of arenas for the site's blocks of that size; 0: that of most. */
 HAK_INLINE unsigned
 placement_group(uintptr_t site, size_t size)
@@ -102,7 +109,7 @@ placement_group(uintptr_t site, size_t size)
 		return placement_ruled_group(site, size);
 	if (placement_isolates())
 		return 1 + placement_bucket(site);
-	return size <= MID_MAX ? lifetime_group(site, sizeclass_of(size)) : 0;
+	return placement_learned_group(site, size);
 }
 
 /* True where no other sites' blocks get the addresses of the group's. */

@@ -239,7 +239,8 @@ big_free(struct slab *s)
 	} else {
 		if (!lock_acquire(&big.lock))
 			return false;
-		while (is_wanted(s) && bytes <= cache_limit() && !(put = cache_put(s))) {
+		bool waits = bytes <= cache_limit() && is_wanted(s);
+		while (waits && !(put = cache_put(s))) {
 			evicted = cache_evict();
 			if (!evicted)
 				break;

@@ -58,7 +58,6 @@ large_resize(struct slab_list *lists, struct slab *s, size_t size)
 	}
 	lists[cls].count++;
 	s->cls = (uint8_t)cls;
-	pagemap_mark_interior(s);
-	pagemap_set_bin(s, (uint16_t)(cls * TINY_STEP), sizeclass_size(cls));
+	slab_mark(&lists[cls], s);
 	return true;
 }

@@ -28,6 +28,15 @@ list_remove(struct slab_list *list, struct slab *s)
 		s->cut.next->cut.prev = s->cut.prev;
 }
 
+void
+slab_mark(const struct slab_list *list, struct slab *s)
+{
+	pagemap_mark_interior(s);
+	if (!s->sampled && !s->apart && (!s->group || list->bins))
+		pagemap_set_bin(
+			s, (uint16_t)((list->bins + s->cls) * TINY_STEP), sizeclass_size(s->cls));
+}
+
 struct slab *
 slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena)
 {
@@ -48,9 +57,7 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	s->cut.free.bitmap = 0;
 	if (kind == SLAB_TINY)
 		s->cut.free.list = NULL;
-	pagemap_mark_interior(s);
-	if (!s->sampled && !s->apart && (!s->group || list->bins))
-		pagemap_set_bin(s, (uint16_t)((list->bins + cls) * TINY_STEP), sizeclass_size(cls));
+	slab_mark(list, s);
 	list_push(list, s);
 	list->count++;
 	return s;

@@ -45,6 +45,8 @@ slab_is_full(const struct slab *s)
 /* A new slab of the class, in the list; NULL when memory is exhausted. The pages of samples, of
  * lists apart, and of groups without bins, have bin 0, so that their frees take the slow path. */
 struct slab *slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena);
+/* Makes the run's records and bin ids those of a slab of its class in the list. */
+void slab_mark(const struct slab_list *list, struct slab *s);
 /* After blocks were taken from s: off the list when full. */
 void slab_taken(struct slab_list *list, struct slab *s);
 /* After a block came back to s: onto the list when it was full, dead when it is empty. The page
