@@ -8,6 +8,8 @@
 #ifndef HAK_ARENAS_DEPOT_H
 #define HAK_ARENAS_DEPOT_H
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/compiler.h"
 
@@ -55,8 +57,10 @@ HAK_INLINE void
 depot_link(struct magazine m, const void *below)
 {
 	HAK_ASSERT(m.count > 0 && m.count <= DEPOT_MAX_COUNT);
-	((uint64_t *)m.head)[1] = (uint64_t)(uintptr_t)below | (uint64_t)m.count
-								       << DEPOT_COUNT_SHIFT;
+	uint64_t word = (uint64_t)(uintptr_t)below | (uint64_t)m.count << DEPOT_COUNT_SHIFT;
+
+	/* Copied, since a wrong free's address, which is noticed later, need not be aligned. */
+	memcpy((char *)m.head + sizeof(word), &word, sizeof(word));
 }
 
 HAK_INLINE void
@@ -74,8 +78,9 @@ depot_push(struct depot *d, unsigned cpu, struct magazine m, uint32_t now_ms)
 HAK_INLINE void *
 depot_below(const void *head, uint32_t *count)
 {
-	uint64_t word = ((const uint64_t *)head)[1];
+	uint64_t word;
 
+	memcpy(&word, (const char *)head + sizeof(word), sizeof(word));
 	*count = (uint32_t)(word >> DEPOT_COUNT_SHIFT);
 	return (void *)(uintptr_t)(word & (((uint64_t)1 << DEPOT_COUNT_SHIFT) - 1));
 }

@@ -74,7 +74,7 @@ press(void)
 static inline void
 first_arena(void)
 {
-	bool zeroed;
+	bool zeroed = false;
 
 	arena_give(arena_take(1, 0, &zeroed));
 }

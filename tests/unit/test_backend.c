@@ -234,7 +234,7 @@ END_TEST
 START_TEST(test_each_class)
 {
 	size_t per_slab = sizeclass_table[_i].capacity;
-	bool zeroed;
+	bool zeroed = false;
 
 	start();
 	for (int round = 0; round < 4; round++) {
@@ -336,7 +336,7 @@ START_TEST(test_other_arena)
 	static struct backend_arena other;
 	void *a, *b, *c;
 	unsigned cls;
-	bool zeroed;
+	bool zeroed = false;
 
 	start();
 	backend_arena_init(&other, ARENA + 1, 0, 0);
@@ -370,7 +370,7 @@ misuse(void *arg)
 {
 	const struct misuse *m = arg;
 	char *p[3];
-	bool zeroed;
+	bool zeroed = false;
 
 	start();
 	for (int i = 0; i < 3; i++)
@@ -406,7 +406,7 @@ static void
 return_never_handed_out(void *arg)
 {
 	char *p;
-	bool zeroed;
+	bool zeroed = false;
 
 	start();
 	p = backend_take(&arena, *(unsigned *)arg, &zeroed);
@@ -425,7 +425,7 @@ owner_of(void *arg)
 START_TEST(test_never_a_block)
 {
 	unsigned cls;
-	bool zeroed;
+	bool zeroed = false;
 	char *p;
 
 	for (size_t i = 0; i < LENGTH(tier_sizes); i++) {
@@ -455,7 +455,7 @@ static void
 follow_bad_link(void *arg)
 {
 	void *p[4];
-	bool zeroed;
+	bool zeroed = false;
 
 	start();
 	for (int i = 0; i < 4; i++)

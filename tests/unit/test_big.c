@@ -21,7 +21,7 @@ start(size_t cache_mib)
 static char *
 take(size_t size)
 {
-	bool zeroed;
+	bool zeroed = false;
 	char *p = big_alloc(0, size, 1, &zeroed);
 
 	ck_assert_ptr_nonnull(p);
@@ -192,7 +192,7 @@ START_TEST(test_age)
 {
 	uint32_t now_ms = os_now_ms();
 	char *young, *old;
-	bool zeroed;
+	bool zeroed = false;
 
 	start(64);
 	young = take(2 * MIB);
@@ -282,7 +282,7 @@ END_TEST
 START_TEST(test_counts)
 {
 	struct backend_bigcache c;
-	bool zeroed;
+	bool zeroed = false;
 	char *p;
 
 	start(8);
@@ -318,7 +318,7 @@ END_TEST
 
 START_TEST(test_giveback)
 {
-	bool zeroed;
+	bool zeroed = false;
 	char *p;
 
 	start(64);
@@ -434,7 +434,7 @@ END_TEST
 
 START_TEST(test_absurd)
 {
-	bool zeroed;
+	bool zeroed = false;
 	char *p;
 
 	start(64);

@@ -81,7 +81,7 @@ step_pages(void)
 {
 	size_t kind = rng_below(&rng, 100);
 	struct run *r = run_count ? &runs[rng_below(&rng, run_count)] : NULL;
-	bool zeroed;
+	bool zeroed = false;
 
 	if (kind < 50 && run_count < RUNS_MAX) {
 		unsigned group = random_group();
@@ -208,7 +208,7 @@ take(void)
 
 START_TEST(test_arenas)
 {
-	bool zeroed;
+	bool zeroed = false;
 
 	start();
 	for (int i = 0; i < STEPS / 4; i++) {

@@ -388,7 +388,7 @@ START_TEST(test_absurd)
 		{1, (size_t)1 << 29}, {1, (size_t)1 << 63}, {SIZE_MAX, (size_t)1 << 63},
 		{SIZE_MAX / PAGE_BYTES, 1}};
 	struct slab *s;
-	bool zeroed;
+	bool zeroed = false;
 
 	start(_i);
 	s = pages_alloc(3, 1, false);

@@ -268,7 +268,7 @@ END_TEST
 START_TEST(test_soft)
 {
 	struct slab *a, *b;
-	bool zeroed;
+	bool zeroed = false;
 
 	pages_set_limits(40 * PAGE_BYTES, SIZE_MAX);
 	ck_assert(!pages_over_soft(40 * PAGE_BYTES));

@@ -181,7 +181,7 @@ START_TEST(test_counts)
 {
 	struct arena_report r;
 	struct magazine m;
-	bool zeroed;
+	bool zeroed = false;
 
 	pin_to(os_cpu());
 	start(1);

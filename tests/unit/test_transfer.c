@@ -157,7 +157,7 @@ END_TEST
 /* Where they hold a small part only idle classes are given back. */
 START_TEST(test_growth_idle)
 {
-	bool zeroed;
+	bool zeroed = false;
 	void *big, *first, *second;
 
 	start_here();
