@@ -510,7 +510,9 @@ arena_drain(unsigned cls, struct magazine m)
 {
 	unsigned owned_cls;
 	struct arena *a = arena_at(backend_owner(m.head, &owned_cls));
+	size_t size = sizeclass_size(cls), bytes = m.count * size;
 	uint32_t now_ms = os_now_ms();
+	void *excess = NULL;
 
 	PROBE2(hakmem, drain, cls, m.count);
 	if (HAK_UNLIKELY(owned_cls != cls))
@@ -518,17 +520,19 @@ arena_drain(unsigned cls, struct magazine m)
 	a = lock_any(a);
 	if (!a)
 		return false;
-	size_t bytes = m.count * sizeclass_size(cls);
-	bool fits = a->depot_bytes + bytes <= DEPOT_BYTES;
+	struct depot *depot = &a->depots[cls];
 	a->counts.drains++;
-	if (fits) {
-		depot_push(&a->depots[cls], os_cpu(), m, now_ms);
+	if (a->depot_bytes + bytes <= DEPOT_BYTES) {
+		depot_push(depot, os_cpu(), m, now_ms);
 		a->depot_bytes += bytes;
-		note_room(a, cls);
+	} else {
+		uint32_t blocks = depot->blocks;
+		excess = depot_stack(depot, m, ARENA_FLUSH_TOGETHER, now_ms);
+		a->depot_bytes -= (blocks - depot->blocks) * size;
 	}
+	note_room(a, cls);
 	lock_release(&a->lock);
-	if (!fits)
-		arena_flush(m.head);
+	arena_flush_stack(excess);
 	return true;
 }
 

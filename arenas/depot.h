@@ -18,12 +18,15 @@ struct magazine {
 	uint32_t count;
 };
 
-/* The magazine's blocks and those of `rest` as one list; walks over the magazine. */
+/* The magazine's blocks and those of `rest` as one list; walks over the magazine if there are any:
+ * its blocks are cold, and each is a miss after another. */
 HAK_INLINE void *
 magazine_join(struct magazine m, void *rest)
 {
 	void *tail = m.head;
 
+	if (!rest)
+		return m.head;
 	for (uint32_t n = 1; n < m.count; n++)
 		tail = *(void **)tail;
 	*(void **)tail = rest;
@@ -109,6 +112,20 @@ depot_pop(struct depot *d, uint32_t now_ms)
 	for (unsigned cpu = 0; cpu < DEPOT_WAYS && !m.head && d->blocks > 0; cpu++)
 		m = depot_pop_own(d, cpu, now_ms);
 	return m;
+}
+
+/* The magazine and some of the depot's, up to n in all, as a stack. */
+HAK_INLINE void *
+depot_stack(struct depot *d, struct magazine m, unsigned n, uint32_t now_ms)
+{
+	void *top = NULL;
+
+	for (; m.head; m = n > 0 ? depot_pop(d, now_ms) : (struct magazine){NULL, 0}) {
+		depot_link(m, top);
+		top = m.head;
+		n--;
+	}
+	return top;
 }
 
 /* The blocks of the magazines from `top` down. */

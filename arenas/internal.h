@@ -65,6 +65,10 @@ arena_pop_sealed(struct arena *a, unsigned cls)
 	return m;
 }
 
+/* So many magazines go back to their slabs together. */
+#define ARENA_FLUSH_TOGETHER 8
+/* Takes the magazines of a stack (depot.h) back into their slabs. No lock held. */
+void arena_flush_stack(void *top);
 /* Gives the blocks of depots that have been idle for least_ms back to their slabs; no lock held. */
 void arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms);
 /* The same for all transfer caches. */

@@ -18,8 +18,8 @@
 #include "base/config.h"
 #include "base/probe.h"
 
-/* So many magazines are looked at together before they go back. */
-#define FLUSH_LISTS 4
+/* So many blocks of each magazine go back at a time. */
+#define FLUSH_ROUNDS 16
 /* Above the soft limit all that is idle is given back at most this often. */
 #define ROOM_MS 10
 
@@ -52,41 +52,41 @@ idle_stack(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 	return list ? list : top;
 }
 
-/* Brings the blocks of n magazines into the cache, n misses at a time: a list alone is one miss
- * after another, and its blocks have been idle. */
-static void
-warm_magazines(const struct magazine m[], unsigned n)
+/* A few blocks of each of n lists, as one list. One list alone is a miss after another, since its
+ * blocks have been idle; of several the misses overlap. What leaves the heap stays in its list. */
+static void *
+take_of_each(void *lists[], unsigned n)
 {
-	const void *at[FLUSH_LISTS];
-	uint32_t most = 0;
+	void *list = NULL;
 
-	for (unsigned i = 0; i < n; i++) {
-		at[i] = m[i].head;
-		most = m[i].count > most ? m[i].count : most;
-	}
-	while (most-- > 0)
-		for (unsigned i = 0; i < n; i++)
-			/* What was written over ends here, and is found out later. */
-			if (pagemap_in_primary(at[i]))
-				at[i] = *(void *const *)at[i];
+	for (unsigned round = 0; round < FLUSH_ROUNDS; round++)
+		for (unsigned i = 0; i < n; i++) {
+			void *p = lists[i];
+			if (!pagemap_in_primary(p))
+				continue;
+			lists[i] = link_get(p);
+			link_set(p, list);
+			list = p;
+		}
+	return list;
 }
 
-/* Takes a stack's magazines back into their slabs. */
-static void
-flush_stack(void *top)
+void
+arena_flush_stack(void *top)
 {
-	struct magazine m[FLUSH_LISTS];
+	void *lists[ARENA_FLUSH_TOGETHER], *list;
 
 	while (top) {
 		unsigned n = 0;
-		for (; top && n < FLUSH_LISTS; n++) {
-			m[n].head = top;
-			top = depot_below(top, &m[n].count);
+		for (uint32_t count; top && n < ARENA_FLUSH_TOGETHER; n++) {
+			lists[n] = top;
+			top = depot_below(top, &count);
 		}
-		if (n > 1)
-			warm_magazines(m, n);
+		while ((list = take_of_each(lists, n)))
+			arena_flush(list);
+		/* Of another region, or written over, which is found out there. */
 		for (unsigned i = 0; i < n; i++)
-			arena_flush(m[i].head);
+			arena_flush(lists[i]);
 	}
 }
 
@@ -102,7 +102,7 @@ arena_age_depots(struct arena *a, uint32_t now_ms, uint32_t least_ms)
 		if (!top)
 			continue;
 		lock_release(&a->lock);
-		flush_stack(top);
+		arena_flush_stack(top);
 		if (!arena_lock(a))
 			return;
 	}
@@ -115,7 +115,7 @@ arena_age_transfers(uint32_t now_ms, uint32_t least_ms)
 	unsigned place = 0;
 
 	for (void *top; (top = transfer_idle(&place, now_ms, least_ms));)
-		flush_stack(top);
+		arena_flush_stack(top);
 }
 
 static void

@@ -188,6 +188,18 @@ pagemap_slab(const void *p)
 	return pagemap_slab_slow(p);
 }
 
+/* Asks the processor for the record of p's page. False where p is not in the primary region. */
+HAK_INLINE bool
+pagemap_prefetch(const void *p)
+{
+	uintptr_t last = atomic_load_explicit(&hak_heap.last, memory_order_relaxed);
+
+	if (HAK_UNLIKELY(pagemap_outside(last - (uintptr_t)p)))
+		return false;
+	__builtin_prefetch(&hak_heap.records[((uintptr_t)p - last - 1) >> PAGE_SHIFT], 1);
+	return true;
+}
+
 /* pagemap_page where it takes more than one look. */
 struct slab *pagemap_page_slow(const void *p, uint16_t **bin) HAK_HIDDEN;
 

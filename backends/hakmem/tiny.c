@@ -5,6 +5,10 @@
 #include "backends/hakmem/tiny_pages.h"
 #include "base/assert.h"
 
+/* Blocks of a list are asked for ahead where there are so many, and one for so many lines. */
+#define PREFETCH_LEAST 16
+#define PREFETCH_PART 4
+
 /* A link that the program has overwritten must not lead out of its slab. */
 static void
 check_link(const struct slab *s, const void *p, const void *from)
@@ -21,6 +25,21 @@ list_length(const struct slab *s)
 	return HAK_LIKELY(s->cut.purged == 0) ? s->cut.nfree : s->cut.nfree - tiny_purged(s);
 }
 
+/* Asks the processor for the first line of each block, where n blocks of a list are about to be
+ * walked over and that is a good part of the slab's lines: in the order of addresses they come many
+ * at a time, along a list one after another. */
+static void
+prefetch_blocks(const struct slab *s, uint32_t n)
+{
+	size_t size = sizeclass_size(s->cls), step = size > CACHE_LINE ? size : CACHE_LINE;
+	size_t end = s->cut.fresh * size;
+
+	if (n < PREFETCH_LEAST || n * PREFETCH_PART < end / step)
+		return;
+	for (size_t at = 0; at < end; at += step)
+		__builtin_prefetch(s->base + at, 0, 2);
+}
+
 /* The slab's whole free list, or its first `most` blocks. */
 static void
 take_list(struct slab *s, uint32_t most, struct batch *b)
@@ -29,6 +48,7 @@ take_list(struct slab *s, uint32_t most, struct batch *b)
 	void *last = head;
 	uint32_t n = list_length(s);
 
+	prefetch_blocks(s, n < most ? n : most);
 	if (n <= most) {
 		s->cut.free.list = NULL;
 	} else {
