@@ -25,13 +25,15 @@ sizeclass_of(size_t size)
 unsigned
 sizeclass_aligned(size_t size, size_t align)
 {
+	unsigned cls;
+
 	/* Slabs begin at multiples of a page, so a block is aligned as its size is, up to that. */
-	if (size < align)
-		size = align;
 	if (size > LARGE_MAX || align > PAGE_BYTES)
 		return 0;
-	for (unsigned cls = sizeclass_of(size); cls < CLASS_END; cls++)
-		if (sizeclass_size(cls) % align == 0)
+	/* A multiple is a class in most cases. */
+	cls = (unsigned)(sizeclass_bin(round_up(size, align)) / TINY_STEP);
+	for (; cls < CLASS_END; cls++)
+		if ((sizeclass_size(cls) & (align - 1)) == 0)
 			return cls;
 	return 0;
 }

@@ -62,7 +62,7 @@ slow_past_bins(size_t size, size_t align, const bool *zeroed)
 		return true;
 	/* Slabs begin at multiples of a page. */
 	return align > PAGE_BYTES ||
-	       (align > TINY_STEP && sizeclass_size(sizeclass_of(size)) % align != 0);
+	       (align > TINY_STEP && (sizeclass_size(sizeclass_of(size)) & (align - 1)) != 0);
 }
 
 void *
