@@ -88,6 +88,7 @@ PAIR(malloc_64, malloc(64), free(block[i]))
 PAIR(malloc_1024, malloc(1024), free(block[i]))
 PAIR(malloc_2000, malloc(2000), free(block[i]))
 PAIR(calloc_64, calloc(1, 64), free(block[i]))
+PAIR(aligned_192, aligned_alloc(64, 192), free(block[i]))
 PAIR(new_64, _Znwm(64), _ZdlPvm(block[i], 64))
 
 /* The blocks of a resizing round live for the whole run. */
@@ -115,6 +116,7 @@ static const struct {
 	{"malloc-1024", malloc_1024},
 	{"malloc-2000", malloc_2000},
 	{"calloc-64", calloc_64},
+	{"aligned-192", aligned_192},
 	{"new-64", new_64},
 	{"realloc-control", realloc_control},
 	{"realloc-in-place", realloc_in_place},

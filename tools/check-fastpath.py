@@ -31,6 +31,7 @@ CASES = (
     ("malloc-1024", "malloc(1024), free", "pair-control"),
     ("malloc-2000", "malloc(2000), free", "pair-control"),
     ("calloc-64", "calloc(1, 64), free", "pair-control"),
+    ("aligned-192", "aligned_alloc(64, 192), free", "pair-control"),
     ("new-64", "operator new(64), sized delete", "pair-control"),
     ("realloc-in-place", "realloc from 64 to 50 bytes", "realloc-control"),
 )
