@@ -180,13 +180,26 @@ def test_lifetime_elsewhere(library):
     told = "" if splits(library) else told
     require(done.returncode == 0 and told in done.stderr and
             done.stderr.count("\n") == (1 if told else 0), f"{done.returncode}, '{done.stderr}'")
-    # The last two with classes that are split.
-    for case in (("fork", 15), ("late", 60), ("fork", 15, 1), ("exit", 30, 1)):
+    for case in (("fork", 15), ("late", 60)):
+        done = run(library, *case, PLACEMENT="lifetime")
+        require(done.returncode == 0, f"{case}: {done.returncode}: {done.stdout}{done.stderr}")
+    for case in (("fork", 15, 1), ("exit", 30, 1)):
+        check_split_at_exit(library, case)
+
+
+def check_split_at_exit(library, case):
+    """With classes that are split. What is left in caches keeps a slab, but for when the program
+    was so slow that it grew cold."""
+    for _ in range(3):
         done = run(library, *case, PLACEMENT="lifetime", STATS="json")
         require(done.returncode == 0, f"{case}: {done.returncode}: {done.stdout}{done.stderr}")
-        if splits(library) and len(case) == 3:
-            found = statistics(done)["lifetime"]
-            require(found["lasting_sites"] >= 8 and found["lasting_slabs"] > 0, f"{found}")
+        if not splits(library):
+            return
+        found = statistics(done)["lifetime"]
+        require(found["lasting_sites"] >= 8, f"{case}: {found}")
+        if found["lasting_slabs"] > 0:
+            return
+    require(False, f"{case}: {found}")
 
 
 def test_misspelt(library):
