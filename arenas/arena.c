@@ -510,7 +510,7 @@ arena_drain(unsigned cls, struct magazine m)
 {
 	unsigned owned_cls;
 	struct arena *a = arena_at(backend_owner(m.head, &owned_cls));
-	size_t size = sizeclass_size(cls), bytes = m.count * size;
+	size_t bytes = m.count * sizeclass_size(cls);
 	uint32_t now_ms = os_now_ms();
 	void *excess = NULL;
 
@@ -520,15 +520,13 @@ arena_drain(unsigned cls, struct magazine m)
 	a = lock_any(a);
 	if (!a)
 		return false;
-	struct depot *depot = &a->depots[cls];
 	a->counts.drains++;
 	if (a->depot_bytes + bytes <= DEPOT_BYTES) {
-		depot_push(depot, os_cpu(), m, now_ms);
+		depot_push(&a->depots[cls], os_cpu(), m, now_ms);
 		a->depot_bytes += bytes;
 	} else {
-		uint32_t blocks = depot->blocks;
-		excess = depot_stack(depot, m, ARENA_FLUSH_TOGETHER, now_ms);
-		a->depot_bytes -= (blocks - depot->blocks) * size;
+		depot_link(m, NULL);
+		excess = arena_pop_stack(a, cls, m.head, ARENA_FLUSH_TOGETHER - 1, now_ms);
 	}
 	note_room(a, cls);
 	lock_release(&a->lock);

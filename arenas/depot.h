@@ -114,20 +114,6 @@ depot_pop(struct depot *d, uint32_t now_ms)
 	return m;
 }
 
-/* The magazine and some of the depot's, up to n in all, as a stack. */
-HAK_INLINE void *
-depot_stack(struct depot *d, struct magazine m, unsigned n, uint32_t now_ms)
-{
-	void *top = NULL;
-
-	for (; m.head; m = n > 0 ? depot_pop(d, now_ms) : (struct magazine){NULL, 0}) {
-		depot_link(m, top);
-		top = m.head;
-		n--;
-	}
-	return top;
-}
-
 /* The blocks of the magazines from `top` down. */
 HAK_INLINE uint32_t
 depot_stack_audit(void *top)

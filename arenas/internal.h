@@ -65,6 +65,18 @@ arena_pop_sealed(struct arena *a, unsigned cls)
 	return m;
 }
 
+/* Up to n magazines of the class's depot, on top of the stack `top`. Arena lock. */
+HAK_INLINE void *
+arena_pop_stack(struct arena *a, unsigned cls, void *top, unsigned n, uint32_t now_ms)
+{
+	for (struct magazine m; n > 0 && (m = depot_pop(&a->depots[cls], now_ms)).head; n--) {
+		depot_link(m, top);
+		top = m.head;
+		a->depot_bytes -= m.count * sizeclass_size(cls);
+	}
+	return top;
+}
+
 /* So many magazines go back to their slabs together. */
 #define ARENA_FLUSH_TOGETHER 8
 /* Takes the magazines of a stack (depot.h) back into their slabs. No lock held. */

@@ -6,6 +6,8 @@
  * a quarter of that go back to their slabs, which empties these. While memory is short (pressure.h)
  * what would be Warm is Cold. Time is looked at on slow paths, or by the background thread
  * (background.h). */
+#include <limits.h>
+
 #include "arenas/background.h"
 #include "arenas/internal.h"
 #include "arenas/pressure.h"
@@ -36,7 +38,7 @@ static void *
 idle_stack(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 {
 	struct depot *d = &a->depots[cls];
-	void *top = NULL, *list = NULL;
+	void *list = NULL;
 	uint32_t n = 0;
 
 	if (!d->blocks || !idle_for(now_ms, d->used_ms, cold_ms))
@@ -45,11 +47,7 @@ idle_stack(struct arena *a, unsigned cls, uint32_t now_ms, uint32_t cold_ms)
 		list = seal_strip(m.head, list);
 	if (list)
 		depot_link((struct magazine){list, n}, NULL);
-	for (struct magazine m; (m = depot_pop(d, now_ms)).head; top = m.head) {
-		depot_link(m, top);
-		a->depot_bytes -= m.count * sizeclass_size(cls);
-	}
-	return list ? list : top;
+	return list ? list : arena_pop_stack(a, cls, NULL, UINT_MAX, now_ms);
 }
 
 /* A few blocks of each of n lists, as one list. One list alone is a miss after another, since its

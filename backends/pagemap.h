@@ -168,6 +168,13 @@ pagemap_bin(const void *p, uint16_t *bin)
 	return true;
 }
 
+/* The record of p's page, in the primary region, whose `last` that is. */
+HAK_INLINE struct slab *
+pagemap_record(const void *p, uintptr_t last)
+{
+	return &hak_heap.records[((uintptr_t)p - last - 1) >> PAGE_SHIFT];
+}
+
 /* pagemap_slab where it takes more than one look. */
 struct slab *pagemap_slab_slow(const void *p) HAK_HIDDEN;
 
@@ -181,7 +188,7 @@ pagemap_slab(const void *p)
 	uintptr_t back = last - (uintptr_t)p;
 
 	if (HAK_LIKELY(back >= negated)) {
-		struct slab *s = &hak_heap.records[((uintptr_t)p - last - 1) >> PAGE_SHIFT];
+		struct slab *s = pagemap_record(p, last);
 		if (HAK_LIKELY(slab_kind(s) > SLAB_FREE))
 			return s;
 	}
@@ -196,7 +203,7 @@ pagemap_prefetch(const void *p)
 
 	if (HAK_UNLIKELY(pagemap_outside(last - (uintptr_t)p)))
 		return false;
-	__builtin_prefetch(&hak_heap.records[((uintptr_t)p - last - 1) >> PAGE_SHIFT], 1);
+	__builtin_prefetch(pagemap_record(p, last), 1);
 	return true;
 }
 
@@ -214,7 +221,7 @@ pagemap_page(const void *p, uint16_t **bin)
 	if (HAK_UNLIKELY(pagemap_outside(back)))
 		return pagemap_page_slow(p, bin);
 	*bin = (uint16_t *)(last + 1 + (uintptr_t)(((intptr_t)back >> PAGE_SHIFT) * 2));
-	return &hak_heap.records[((uintptr_t)p - last - 1) >> PAGE_SHIFT];
+	return pagemap_record(p, last);
 }
 
 /* The record of the run of npages at p, filled in as that of a run that was just handed out, for
