@@ -240,7 +240,7 @@ tick_due(uint32_t now_ms, uint32_t active)
 	tune_tick();
 	if (background_ages(now_ms))
 		return;
-	struct tune_clock clock = tune_clock_start(true);
+	struct tune_clock clock = tune_clock_start(TUNE_LONG);
 	age_after(now_ms, (uint32_t)CONFIG(cold), active ? now_ms - active : 0);
 	tune_clock_stop(clock);
 }

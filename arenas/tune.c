@@ -12,13 +12,18 @@
 #include "base/lock.h"
 
 #define NS_PER_MS ((uint64_t)1000000)
-/* So many readings tell what reading the clock itself takes. */
-#define CALIBRATIONS 16
+/* The least of so many means of so many readings tells what reading the clock itself takes. */
+#define CALIBRATIONS 4
+#define CALIBRATION_READINGS 4
+/* To read the clock twice takes less than a tenth of that. */
+#define LONG_NS 16384
 
 _Atomic bool hak_tune_on;
 
-/* CPU time in slow paths, as sampled. */
-static _Atomic uint64_t slow_ns;
+/* CPU time in slow paths, as sampled; and what one reading of the clock adds to a sample. */
+static _Atomic uint64_t slow_ns, clock_ns;
+/* Of the thread's Big blocks, as far as it knows. */
+static HAK_TLS bool big_is_long;
 
 /* Synchronization: `lock`. */
 static struct {
@@ -33,7 +38,6 @@ static struct {
 	size_t resident;
 	uint32_t saved_games; /* games when the file was last written or read */
 	bool keeps;           /* there is a file, which is to be written; fixed at start */
-	uint64_t clock_ns;    /* what one reading of the clock adds to a sample; fixed at start */
 } tune = {.lock = LOCK_INITIALIZER(RANK_LEARN)};
 
 /* --- the slow paths' clock ------------------------------------------------------------------- */
@@ -49,20 +53,26 @@ sampled(void)
 	return (state * 0x9e3779b97f4a7c15u) >> 32 < UINT32_MAX / TUNE_SAMPLE;
 }
 
+/* Whether it is read is decided before what it will tell is known, so that sums are right in the
+ * mean. */
 struct tune_clock
-tune_clock_read(bool always)
+tune_clock_read(enum tune_path path)
 {
+	bool always = path == TUNE_LONG || (path == TUNE_BIG && big_is_long);
+
 	if (!always && !sampled())
-		return (struct tune_clock){0, 0};
-	return (struct tune_clock){os_thread_ns(), always ? 1 : TUNE_SAMPLE};
+		return (struct tune_clock){0, 0, path};
+	return (struct tune_clock){os_thread_ns(), always ? 1 : TUNE_SAMPLE, path};
 }
 
 void
 tune_clock_add(struct tune_clock c)
 {
-	uint64_t ns = os_thread_ns() - c.began_ns;
+	uint64_t ns = os_thread_ns() - c.began_ns, reading = RELAXED(clock_ns);
 
-	ns = ns > tune.clock_ns ? ns - tune.clock_ns : 0;
+	ns = ns > reading ? ns - reading : 0;
+	if (c.path == TUNE_BIG)
+		big_is_long = ns > LONG_NS;
 	/* A sum; nothing else goes with it. */
 	atomic_fetch_add_explicit(&slow_ns, ns * c.weight, memory_order_relaxed);
 }
@@ -73,8 +83,10 @@ clock_cost(void)
 	uint64_t least = UINT64_MAX;
 
 	for (int i = 0; i < CALIBRATIONS; i++) {
-		uint64_t before = os_thread_ns();
-		uint64_t ns = os_thread_ns() - before;
+		uint64_t before = os_thread_ns(), after = before;
+		for (int n = 0; n < CALIBRATION_READINGS; n++)
+			after = os_thread_ns();
+		uint64_t ns = (after - before) / CALIBRATION_READINGS;
 		least = ns < least ? ns : least;
 	}
 	return least;
@@ -93,6 +105,8 @@ look(void)
 
 	if (!arena_activity(now))
 		return false;
+	/* The machine may have become faster or slower. */
+	RELAXED_SET(clock_ns, clock_cost());
 	if (resident == 0) {
 		struct backend_totals all = backend_totals();
 		resident = all.used + all.resident;
@@ -251,7 +265,6 @@ tune_begin(void)
 	if (off)
 		return;
 	policy_publish(&policies[tune.learner.playing]);
-	tune.clock_ns = clock_cost();
 	tune.now.ns = ns;
 	tune.resident = os_resident();
 	look();

@@ -4,8 +4,9 @@
  *
  * It is looked after by arena_tick, every 50 ms by whichever thread is on a slow path then. The
  * clock of the slow paths reads the thread's CPU time at both ends of one slow path in
- * TUNE_SAMPLE, chosen by chance, and of each that is long by itself. Off, a slow path pays for one
- * load and two branches that are not taken; the fast path for nothing. */
+ * TUNE_SAMPLE, chosen by chance, and of each that is long by itself. Big blocks' are long as long
+ * as the thread's last one that was timed was. Off, a slow path pays for one load and two branches
+ * that are not taken; the fast path for nothing. */
 #ifndef HAK_ARENAS_TUNE_H
 #define HAK_ARENAS_TUNE_H
 
@@ -31,23 +32,30 @@ struct tune_report {
 	struct learn_window chosen; /* the windows of the chosen policy since it was chosen */
 };
 
+enum tune_path {
+	TUNE_SHORT,
+	TUNE_BIG, /* of a block above LARGE_MAX: from a cache, or with the system's work in it */
+	TUNE_LONG
+};
+
 struct tune_clock {
 	uint64_t began_ns;
-	uint64_t weight; /* 0: not read */
+	uint32_t weight; /* 0: not read */
+	enum tune_path path;
 };
 
 extern _Atomic bool hak_tune_on HAK_HIDDEN;
 
-struct tune_clock tune_clock_read(bool always) HAK_HIDDEN HAK_COLD;
+struct tune_clock tune_clock_read(enum tune_path path) HAK_HIDDEN HAK_COLD;
 void tune_clock_add(struct tune_clock c) HAK_HIDDEN HAK_COLD;
 
-/* Around the work of a slow path, but for arena_tick; `always` where it is likely to be long. */
+/* Around the work of a slow path, but for arena_tick. */
 HAK_INLINE struct tune_clock
-tune_clock_start(bool always)
+tune_clock_start(enum tune_path path)
 {
 	if (HAK_LIKELY(!RELAXED(hak_tune_on)))
-		return (struct tune_clock){0, 0};
-	return tune_clock_read(always);
+		return (struct tune_clock){0, 0, path};
+	return tune_clock_read(path);
 }
 
 HAK_INLINE void

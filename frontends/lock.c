@@ -46,7 +46,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	HAK_INJECT(INJECT_SLOW_ALLOC);
 	atomic_fetch_add_explicit(&allocs, 1, memory_order_relaxed);
 	arena_tick(os_now_ms());
-	struct tune_clock clock = tune_clock_start(size > LARGE_MAX);
+	struct tune_clock clock = tune_clock_start(size > LARGE_MAX ? TUNE_BIG : TUNE_SHORT);
 	p = size > MID_MAX || align > TINY_STEP ? slow_alloc_large(size, align, site, zeroed)
 						: slow_alloc_counted(sizeclass_of(size), site);
 	tune_clock_stop(clock);
@@ -66,7 +66,7 @@ lock_frontend_free(void *p)
 	}
 	HAK_INJECT(INJECT_SLOW_FREE);
 	atomic_fetch_add_explicit(&frees, 1, memory_order_relaxed);
-	struct tune_clock clock = tune_clock_start(false);
+	struct tune_clock clock = tune_clock_start(TUNE_SHORT);
 	slow_free(p);
 	tune_clock_stop(clock);
 	arena_tick(os_now_ms());

@@ -238,7 +238,7 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 		RELAXED_SET(looks, RELAXED(looks) + 1);
 		rseq_disarm();
 	}
-	struct tune_clock clock = tune_clock_start(size > LARGE_MAX);
+	struct tune_clock clock = tune_clock_start(size > LARGE_MAX ? TUNE_BIG : TUNE_SHORT);
 	/* The caches of CPUs know no buckets. */
 	if (slow_past_bins(size, align, zeroed) || placement_isolates())
 		p = slow_alloc_large(size, align, site, zeroed);
@@ -311,7 +311,7 @@ rseq_free_slow(void *p)
 	unsigned cls = slow_bin_class(p);
 	atomic_fetch_add_explicit(&c->slow_frees, 1, memory_order_relaxed);
 	HAK_INJECT(INJECT_SLOW_FREE);
-	struct tune_clock clock = tune_clock_start(cls == 0);
+	struct tune_clock clock = tune_clock_start(cls == 0 ? TUNE_BIG : TUNE_SHORT);
 	/* Sequences pop from the primary region only. */
 	if (slow_bin_takes(cls, p) && pagemap_in_primary(p)) {
 		free_cached(c, cls, p, now_ms);

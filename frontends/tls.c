@@ -288,7 +288,7 @@ tls_alloc_long(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	RELAXED_SET(c->slow_allocs, RELAXED(c->slow_allocs) + 1);
 	HAK_INJECT(INJECT_SLOW_ALLOC);
 	tick(c, now_ms);
-	struct tune_clock clock = tune_clock_start(size > LARGE_MAX);
+	struct tune_clock clock = tune_clock_start(size > LARGE_MAX ? TUNE_BIG : TUNE_SHORT);
 	if (slow_past_bins(size, align, zeroed))
 		p = slow_alloc_large(size, align, site, zeroed);
 	else
@@ -466,7 +466,7 @@ tls_free_long(void *p)
 	unsigned cls = slow_bin_class(p);
 	reset_empty_room(cls);
 	uint32_t now_ms = os_now_ms();
-	struct tune_clock clock = tune_clock_start(cls == 0);
+	struct tune_clock clock = tune_clock_start(cls == 0 ? TUNE_BIG : TUNE_SHORT);
 	if (placement_isolates()) {
 		isolate_free_slow(c, p, now_ms);
 	} else if (slow_bin_takes(cls, p)) {

@@ -8,7 +8,7 @@
 
 unit_tests = \
 	test_assert test_config test_lock test_sizeclass test_pages test_pagemap test_backend \
-	test_big test_arena test_emergency test_learn test_policy
+	test_big test_arena test_emergency test_learn test_policy test_tune
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
@@ -36,6 +36,11 @@ test_policy_SOURCES = tests/unit/test_policy.c tests/unit/learn_unit.h $(unit_he
 test_policy_CPPFLAGS = $(unit_cppflags)
 test_policy_CFLAGS = $(unit_cflags)
 test_policy_LDADD = $(unit_ldadd) -lm
+
+test_tune_SOURCES = tests/unit/test_tune.c $(unit_headers)
+test_tune_CPPFLAGS = $(unit_cppflags)
+test_tune_CFLAGS = $(unit_cflags)
+test_tune_LDADD = $(unit_ldadd)
 
 test_lock_SOURCES = tests/unit/test_lock.c $(unit_headers)
 test_lock_CPPFLAGS = $(unit_cppflags)
