@@ -61,8 +61,9 @@ tune_clock_read(enum tune_path path)
 	bool always = path == TUNE_LONG || (path == TUNE_BIG && big_is_long);
 
 	if (!always && !sampled())
-		return (struct tune_clock){0, 0, path};
-	return (struct tune_clock){os_thread_ns(), always ? 1 : TUNE_SAMPLE, path};
+		return (struct tune_clock){0, 0};
+	int64_t weight = always ? 1 : TUNE_SAMPLE;
+	return (struct tune_clock){os_thread_ns(), path == TUNE_BIG ? -weight : weight};
 }
 
 void
@@ -71,10 +72,11 @@ tune_clock_add(struct tune_clock c)
 	uint64_t ns = os_thread_ns() - c.began_ns, reading = RELAXED(clock_ns);
 
 	ns = ns > reading ? ns - reading : 0;
-	if (c.path == TUNE_BIG)
+	if (c.weight < 0)
 		big_is_long = ns > LONG_NS;
 	/* A sum; nothing else goes with it. */
-	atomic_fetch_add_explicit(&slow_ns, ns * c.weight, memory_order_relaxed);
+	atomic_fetch_add_explicit(&slow_ns, ns * (uint64_t)(c.weight < 0 ? -c.weight : c.weight),
+		memory_order_relaxed);
 }
 
 static uint64_t

@@ -40,8 +40,7 @@ enum tune_path {
 
 struct tune_clock {
 	uint64_t began_ns;
-	uint32_t weight; /* 0: not read */
-	enum tune_path path;
+	int64_t weight; /* 0: not read; below it for TUNE_BIG */
 };
 
 extern _Atomic bool hak_tune_on HAK_HIDDEN;
@@ -54,7 +53,7 @@ HAK_INLINE struct tune_clock
 tune_clock_start(enum tune_path path)
 {
 	if (HAK_LIKELY(!RELAXED(hak_tune_on)))
-		return (struct tune_clock){0, 0, path};
+		return (struct tune_clock){0, 0};
 	return tune_clock_read(path);
 }
 

@@ -39,7 +39,7 @@ timed(enum tune_path path, unsigned n, uint64_t ns)
 			spend(ns);
 		tune_clock_stop(clock);
 		t.count += clock.weight != 0;
-		t.weight += clock.weight;
+		t.weight += (uint64_t)(clock.weight < 0 ? -clock.weight : clock.weight);
 	}
 	return t;
 }
