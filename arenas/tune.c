@@ -75,12 +75,12 @@ tune_clock_add(struct tune_clock c)
 	if (c.weight < 0)
 		big_is_long = ns > LONG_NS;
 	/* A sum; nothing else goes with it. */
-	atomic_fetch_add_explicit(&slow_ns, ns * (uint64_t)(c.weight < 0 ? -c.weight : c.weight),
-		memory_order_relaxed);
+	atomic_fetch_add_explicit(&slow_ns, ns * tune_clock_weight(c), memory_order_relaxed);
 }
 
-static uint64_t
-clock_cost(void)
+/* Now and then, since the machine may become faster or slower. */
+static void
+calibrate(void)
 {
 	uint64_t least = UINT64_MAX;
 
@@ -91,7 +91,7 @@ clock_cost(void)
 		uint64_t ns = (after - before) / CALIBRATION_READINGS;
 		least = ns < least ? ns : least;
 	}
-	return least;
+	RELAXED_SET(clock_ns, least);
 }
 
 /* --- counters -------------------------------------------------------------------------------- */
@@ -107,8 +107,6 @@ look(void)
 
 	if (!arena_activity(now))
 		return false;
-	/* The machine may have become faster or slower. */
-	RELAXED_SET(clock_ns, clock_cost());
 	if (resident == 0) {
 		struct backend_totals all = backend_totals();
 		resident = all.used + all.resident;
@@ -232,6 +230,7 @@ tune_tick(void)
 {
 	if (!RELAXED(hak_tune_on) || !lock_try(&tune.lock))
 		return;
+	calibrate();
 	if (look()) {
 		if (!tune.open && tune.now.ns >= tune.settled_ns) {
 			tune.open = true;
@@ -267,6 +266,7 @@ tune_begin(void)
 	if (off)
 		return;
 	policy_publish(&policies[tune.learner.playing]);
+	calibrate();
 	tune.now.ns = ns;
 	tune.resident = os_resident();
 	look();

@@ -43,6 +43,13 @@ struct tune_clock {
 	int64_t weight; /* 0: not read; below it for TUNE_BIG */
 };
 
+/* How many slow paths the one that is timed counts for. */
+HAK_INLINE uint64_t
+tune_clock_weight(struct tune_clock c)
+{
+	return (uint64_t)(c.weight < 0 ? -c.weight : c.weight);
+}
+
 extern _Atomic bool hak_tune_on HAK_HIDDEN;
 
 struct tune_clock tune_clock_read(enum tune_path path) HAK_HIDDEN HAK_COLD;
