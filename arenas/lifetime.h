@@ -24,6 +24,9 @@
 
 /* The mean distance of the samples to learn from, in bytes. */
 #define LIFETIME_SAMPLE 65536
+/* That of blocks too large to be placed, which only the clock is told of, is so many times as long.
+ */
+#define LIFETIME_COARSE 16
 /* Blocks last where more bytes than this, and than this part of what is live, are allocated
  * meanwhile. */
 #define LIFETIME_LEAST ((uint64_t)4 << 20)

@@ -341,7 +341,12 @@ bucket_of(uint64_t n, unsigned buckets)
 static struct estimate
 worth(uint64_t size, bool extra)
 {
-	return extra ? (struct estimate){0} : estimate_of(size, RELAXED(hak_profile_mean));
+	uint64_t mean = RELAXED(hak_profile_mean);
+
+	/* profile_step, from the other end. */
+	if (profile_is_coarse(size))
+		mean *= LIFETIME_COARSE;
+	return extra ? (struct estimate){0} : estimate_of(size, mean);
 }
 
 /* Tallies the live samples that have lasted since the last look, and decides anew which sites are

@@ -66,8 +66,22 @@ profile_is_on(void)
 }
 
 /* As estimate_draw, with the mean of the settings; never comes to a sample where profiling is off.
- */
+ * A block takes profile_step off the distance. */
 uint64_t profile_draw(uint64_t *state);
+/* Lifetimes are tallied, and the block is too large to be placed. */
+HAK_INLINE bool
+profile_is_coarse(size_t size)
+{
+	return size > MID_MAX && lifetime_is_learned();
+}
+
+/* A block's bytes, or the part of them by which it is sampled. */
+HAK_INLINE size_t
+profile_step(size_t size)
+{
+	return profile_is_coarse(size) ? size / LIFETIME_COARSE : size;
+}
+
 /* A first state for profile_draw: from the system's random numbers, or the clock. */
 uint64_t profile_seed(void);
 /* A sampled block was handed out: `size` bytes granted, nframes return addresses, innermost first;

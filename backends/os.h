@@ -39,7 +39,7 @@ void os_huge(void *p, size_t size);
 /* Bytes of the range that are in memory; all of it where the kernel does not tell. */
 size_t os_touched(void *p, size_t size);
 /* Moves the pages of `from` to `to` without copying; `from` then reads as zero. Both stay mapped.
- * False when the kernel cannot: nothing has changed then. */
+ * False where the kernel refuses some: these are copied, and `from` holds anything. */
 bool os_move(void *from, void *to, size_t size);
 /* Milliseconds of a monotonic clock, cheap and some milliseconds coarse; wraps after 49 days. */
 uint32_t os_now_ms(void);

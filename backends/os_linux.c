@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -17,6 +18,7 @@
 
 #include "backends/os_cgroup.h"
 #include "backends/os_lines.h"
+#include "base/assert.h"
 #include "base/digits.h"
 
 #ifndef MREMAP_DONTUNMAP
@@ -277,16 +279,68 @@ os_touched(void *p, size_t size)
 	return touched < size ? touched : size;
 }
 
+/* A call with a fixed target unmaps that first and may then refuse, because of a limit or, before
+ * Linux 6.17, since the range is of several mappings, as one with moved pages is. So pages take two
+ * steps: to where the kernel likes, which changes nothing if it fails, and from there, as one
+ * mapping that is not kept, which adds to no limit. What is left is the number of mappings
+ * (vm.max_map_count), which the kernel looks at before it unmaps. */
+static bool
+move_mapping(void *from, void *to, size_t size)
+{
+	void *between = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+
+	if (between == MAP_FAILED)
+		return false;
+	if (mremap(between, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
+		return true;
+	memcpy(from, between, size);
+	os_unmap(between, size);
+	/* It is still mapped. */
+	HAK_CHECK(madvise(to, size, MADV_NORMAL) == 0 || errno != ENOMEM);
+	return false;
+}
+
+/* True where the range is of one mapping. Asks for more room in place than there is, which is
+ * refused in one way or the other. */
+static bool
+is_mapping(void *p, size_t size)
+{
+	return mremap(p, size, (size_t)1 << 46, 0) == MAP_FAILED && errno != EFAULT;
+}
+
+/* The part of the range, from its beginning, that is of one mapping: bytes, a multiple of pages. */
+static size_t
+first_mapping(char *p, size_t size)
+{
+	size_t page = os_page_size(), least = 1, most = size / page;
+
+	if (is_mapping(p, size))
+		return size;
+	while (most - least > 1) {
+		size_t middle = least + (most - least) / 2;
+		if (is_mapping(p, middle * page))
+			least = middle;
+		else
+			most = middle;
+	}
+	return least * page;
+}
+
 bool
 os_move(void *from, void *to, size_t size)
 {
 	int saved = errno;
-	bool ok = !injected_failure() &&
-		  mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
-			  to;
+	bool moved = !injected_failure();
 
+	for (size_t at = 0, n; at < size; at += n) {
+		n = moved ? first_mapping((char *)from + at, size - at) : size - at;
+		if (moved && move_mapping((char *)from + at, (char *)to + at, n))
+			continue;
+		memcpy((char *)to + at, (char *)from + at, n);
+		moved = false;
+	}
 	errno = saved;
-	return ok;
+	return moved;
 }
 
 uint32_t

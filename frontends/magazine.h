@@ -99,7 +99,7 @@ magazine_split(struct magazine *m, uint32_t n)
 HAK_INLINE uint32_t
 magazine_until_sample(uint64_t *random, size_t size)
 {
-	uint64_t n = (profile_draw(random) - 1) / size + 1;
+	uint64_t n = (profile_draw(random) - 1) / profile_step(size) + 1;
 
 	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }

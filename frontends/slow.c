@@ -113,8 +113,9 @@ slow_sample_due(size_t size)
 		s->random = profile_seed();
 		s->left = profile_draw(&s->random);
 	}
-	if (s->left > size) {
-		s->left -= size;
+	size_t step = profile_step(size);
+	if (s->left > step) {
+		s->left -= step;
 		return false;
 	}
 	s->left = profile_draw(&s->random);

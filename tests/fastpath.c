@@ -50,7 +50,7 @@ empty_alloc(size_t size)
 	void *p;
 
 	/* The result is whatever the register holds; no instruction is spent on it. */
-	__asm__ volatile("" : "=a"(p) : "r"(size));
+	__asm__ volatile("" : "=r"(p) : "r"(size));
 	return p;
 }
 
@@ -65,7 +65,7 @@ empty_realloc(void *p, size_t size)
 {
 	void *q;
 
-	__asm__ volatile("" : "=a"(q) : "r"(p), "r"(size));
+	__asm__ volatile("" : "=r"(q) : "r"(p), "r"(size));
 	return q;
 }
 

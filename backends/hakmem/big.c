@@ -270,18 +270,19 @@ big_move(struct slab *s, size_t npages)
 	if (!to)
 		return NULL;
 	bool warm = !to->zero && bytes_of(s) <= CONFIG(giveback);
-	if (warm || !os_move(s->base, to->base, bytes_of(s))) {
-		if (!pages_free(to, to->zero))
+	if (warm) {
+		if (!pages_free(to, false))
 			slab_set_kind(to, SLAB_BIG); /* a fork: the run is lost, the block is not */
 		return NULL;
 	}
+	bool moved = os_move(s->base, to->base, bytes_of(s));
 	slab_set_kind(to, SLAB_BIG);
 	to->cls = 0;
 	to->sampled = false;
 	to->state = s->state;
 	count(&big.live, bytes_of(to) - bytes_of(s));
 	slab_set_kind(s, SLAB_NONE);
-	if (!pages_free(s, true))
+	if (!pages_free(s, moved))
 		slab_set_kind(s, SLAB_BIG);
 	return to->base;
 }

@@ -286,6 +286,55 @@ START_TEST(test_known)
 }
 END_TEST
 
+/* Allocates n blocks of the size and frees each at once. Returns how many were sampled. */
+static unsigned
+draw(unsigned n, size_t size, uint64_t *rng)
+{
+	uint64_t left = profile_draw(rng);
+	unsigned samples = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (left > profile_step(size)) {
+			left -= profile_step(size);
+			continue;
+		}
+		left = profile_draw(rng);
+		sample(0, LONG, size);
+		profile_free((void *)BASE);
+		samples++;
+	}
+	return samples;
+}
+
+/* Blocks that are too large to be placed are sampled more rarely, and the clock runs on as fast. */
+START_TEST(test_large)
+{
+	const size_t sizes[] = {MID_MAX, 65536, 300000};
+	const double means[] = {LIFETIME_SAMPLE, LIFETIME_SAMPLE * LIFETIME_COARSE,
+		LIFETIME_SAMPLE * LIFETIME_COARSE};
+	const unsigned n = 100000;
+	uint64_t rng = unit_rng(1);
+
+	CONFIG_SET(placement, PLACEMENT_LIFETIME);
+	for (unsigned i = 0; i < LENGTH(sizes); i++) {
+		double p = 1 - exp(-(double)sizes[i] / means[i]);
+		double spread = 6 * sqrt(n * p * (1 - p));
+		struct profile_snapshot s;
+
+		begin(false);
+		double samples = draw(n, sizes[i], &rng);
+		ck_assert_msg(fabs(samples - n * p) <= spread,
+			"%.0f samples of blocks of %zu bytes", samples, sizes[i]);
+		ck_assert_int_eq(profile_snapshot_take(&s), 0);
+		ck_assert_msg(fabs((double)s.allocated_bytes - (double)n * (double)sizes[i]) <=
+				      spread / p * (double)sizes[i],
+			"%" PRIu64 " bytes in blocks of %zu", s.allocated_bytes, sizes[i]);
+		profile_snapshot_drop(&s);
+		profile_audit();
+	}
+}
+END_TEST
+
 /* --- arenas ----------------------------------------------------------------------------------- */
 
 #define TAKEN 500
@@ -403,6 +452,7 @@ main(void)
 	tcase_add_test(tc, test_change);
 	tcase_add_test(tc, test_dry);
 	tcase_add_test(tc, test_known);
+	tcase_add_test(tc, test_large);
 	tcase_add_test(tc, test_arenas);
 	tcase_add_test(tc, test_pages);
 	tcase_add_loop_test(tc, test_twice, 0, 2);

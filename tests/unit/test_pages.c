@@ -451,6 +451,71 @@ START_TEST(test_purge_all)
 }
 END_TEST
 
+enum { MOVED_PAGES = 96, MOVED_RANGES = 3 };
+
+/* Moves a range to the next of three, in two parts, 200 times: they come to be of many mappings.
+ * Returns how many of the moves were copies. */
+static unsigned
+move_about(void)
+{
+	size_t page = os_page_size(), size = MOVED_PAGES * page;
+	unsigned char *const whole = os_map(MOVED_RANGES * size);
+	uint64_t rng = unit_rng(7);
+	unsigned copies = 0;
+
+	ck_assert_ptr_nonnull(whole);
+	for (size_t i = 0; i < MOVED_PAGES; i++)
+		memset(whole + i * page, (int)(1 + i), page);
+	for (unsigned k = 0; k < 200; k++) {
+		unsigned char *from = whole + k % MOVED_RANGES * size;
+		unsigned char *to = whole + (k + 1) % MOVED_RANGES * size;
+		size_t cut = (1 + rng_below(&rng, MOVED_PAGES - 1)) * page;
+
+		errno = ERRNO_MARK;
+		if (!os_move(from, to, cut))
+			copies++;
+		else
+			REQUIRE_EQ(bytes_check(from, 0, cut), cut);
+		if (!os_move(from + cut, to + cut, size - cut))
+			copies++;
+		else
+			REQUIRE_EQ(bytes_check(from + cut, 0, size - cut), size - cut);
+		REQUIRE_EQ(errno, ERRNO_MARK);
+		for (size_t i = 0; i < MOVED_PAGES; i++)
+			REQUIRE_EQ(bytes_check(to + i * page, (unsigned char)(1 + i), page), page);
+	}
+	os_unmap(whole, MOVED_RANGES * size);
+	return copies;
+}
+
+START_TEST(test_move)
+{
+	ck_assert_uint_eq(move_about(), 0);
+}
+END_TEST
+
+/* As many mappings as the process may have, but for a few (vm.max_map_count). */
+START_TEST(test_move_at_the_limit)
+{
+	enum { MOST = 1 << 18 };
+	size_t page = os_page_size(), n = 1;
+	char *p = os_map(MOST * page);
+
+	ck_assert_ptr_nonnull(p);
+	while (n < MOST && mprotect(p + n * page, page, PROT_NONE) == 0)
+		n += 2;
+	if (n < MOST) {
+		ck_assert_int_eq(errno, ENOMEM);
+		/* Each that is back is two mappings less. */
+		ck_assert_int_eq(
+			mprotect(p, (size_t)(2 * _i + 1) * page, PROT_READ | PROT_WRITE), 0);
+		unsigned copies = move_about();
+		ck_assert(_i > 0 || copies > 0);
+	}
+	os_unmap(p, MOST * page);
+}
+END_TEST
+
 /* A thread that has let go of the lock for the call gets it back before a fork has it, since it may
  * hold locks that the fork waits for. */
 START_TEST(test_fork_waits)
@@ -486,6 +551,10 @@ main(void)
 	tcase_add_loop_test(tc, test_threads, 0, LIMITED_LATER);
 	tcase_add_test(tc, test_coalescing);
 	tcase_add_loop_test(tc, test_purge_all, 0, 33);
+	tcase_add_test(tc, test_move);
+	/* Sanitizers need mappings of their own. */
+	if (!HAK_SANITIZED)
+		tcase_add_loop_test(tc, test_move_at_the_limit, 0, 8);
 	tcase_add_test(tc, test_fork_waits);
 	tcase_add_loop_test(tc, test_absurd, 0, LIMITED_LATER);
 	return run_suite(suite);
