@@ -36,6 +36,8 @@ void os_offer(void *p, size_t size);
 void os_offer_all(const struct iovec *ranges, unsigned n);
 /* Asks for huge pages when the range is touched. May do nothing. */
 void os_huge(void *p, size_t size);
+/* Asks for none, whatever the system's setting, until os_huge does. May do nothing. */
+void os_no_huge(void *p, size_t size);
 /* Bytes of the range that are in memory; all of it where the kernel does not tell. */
 size_t os_touched(void *p, size_t size);
 /* Moves the pages of `from` to `to` without copying; `from` then reads as zero. Both stay mapped.

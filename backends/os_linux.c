@@ -258,6 +258,15 @@ os_huge(void *p, size_t size)
 	errno = saved;
 }
 
+void
+os_no_huge(void *p, size_t size)
+{
+	int saved = errno;
+
+	madvise(p, size, MADV_NOHUGEPAGE);
+	errno = saved;
+}
+
 size_t
 os_touched(void *p, size_t size)
 {

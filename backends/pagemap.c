@@ -14,6 +14,9 @@
  * of blocks and slabs. */
 #define CHUNK_TOUCHED (CHUNK_BYTES / 8 * 7)
 #define META_CHUNK ((size_t)256 << 10)
+/* A region's beginning has no huge page that was not asked for: one more may be a twentieth of a
+ * heap at most. */
+#define SMALL_HEAP (20 * CHUNK_BYTES)
 
 /* An empty heap: of all addresses only a non-canonical one passes the comparison. */
 struct heap_bounds hak_heap = {.last = UINTPTR_MAX / 2, .negated = UINTPTR_MAX};
@@ -104,6 +107,8 @@ region_reserve(struct region *r, size_t pages, size_t align)
 	r->reserved_bytes = total;
 	r->max_pages = pages;
 	region_publish(r, p + front, (struct slab *)p, 0);
+	size_t heap = pages * PAGE_BYTES;
+	os_no_huge(p + front, heap < SMALL_HEAP ? heap : SMALL_HEAP);
 	return true;
 }
 

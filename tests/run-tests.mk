@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# tests/run-tests.mk - the tests of hakmem-run; included after tools/run/run.mk and
-# tests/reliability/reliability.mk.
+# tests/run-tests.mk - the tests of hakmem-run, and what runs under Debian's kernel; included after
+# tools/run/run.mk and tests/reliability/reliability.mk.
 
 # The libraries that hakmem-run finds are not built under a sanitizer.
 if !SANITIZED
@@ -18,3 +18,5 @@ test_run_CPPFLAGS = $(AM_CPPFLAGS) $(run_places) \
 	-DTEST_FOREIGN='"$(abs_top_builddir)/tests/reliability/.libs/plugin.so"'
 test_run_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 test_run_LDADD = $(CHECK_LIBS)
+
+EXTRA_DIST += tests/test_kernel.py

@@ -4,6 +4,8 @@
  * class to another, wrong frees, Big blocks, exhausted memory, threads that end. */
 #include "backends/backend.h"
 
+#include <jemalloc/jemalloc.h>
+
 #include "backends/os.h"
 #include "backends/pagemap.h"
 #include "backends/pages.h"
@@ -416,17 +418,21 @@ END_TEST
 /* L2.5: in place or not at all; the class that is told follows. */
 START_TEST(test_resize)
 {
+	size_t least, length = sizeof(least);
 	bool zeroed = false;
 	size_t grown = 0;
 	unsigned char *p;
 
 	start();
+	/* Its smallest run of pages: where its pages have 64 KiB, as on aarch64, 256 KiB. */
+	ck_assert_int_eq(mallctl("arenas.lextent.0.size", &least, &length, NULL, 0), 0);
+	least = least > 65536 ? least : 65536;
 	p = backend_take(&arena, sizeclass_of(LARGE_MAX), &zeroed);
 	pattern_fill(p, 1, 0, 65536);
 	/* What it gave up is behind it. */
-	ck_assert(backend_resize(&arena, p, 65536));
-	check_told(p, sizeclass_of(65536));
-	for (size_t size = 65536; size <= LARGE_MAX; size += 65536) {
+	ck_assert(backend_resize(&arena, p, least));
+	check_told(p, sizeclass_of(least));
+	for (size_t size = least; size <= LARGE_MAX; size += 65536) {
 		size_t had = backend_usable(p);
 		bool resized = backend_resize(&arena, p, size);
 		grown += resized && size > had;
@@ -436,8 +442,8 @@ START_TEST(test_resize)
 	ck_assert_uint_ge(grown, 1);
 	ck_assert(!backend_resize(&arena, p, LARGE_MAX + 1));
 	ck_assert(!backend_resize(&arena, p, MID_MAX));
-	ck_assert(backend_resize(&arena, p, 65536));
-	check_told(p, sizeclass_of(65536));
+	ck_assert(backend_resize(&arena, p, least));
+	check_told(p, sizeclass_of(least));
 	ck_assert_uint_eq(pattern_check(p, 1, 0, 65536), 65536);
 	link_set(p, NULL);
 	ck_assert_ptr_null(backend_return(&arena, p, 0));

@@ -293,6 +293,51 @@ START_TEST(test_huge_pages)
 }
 END_TEST
 
+/* What /proc/self/smaps says of the mapping that p lies in: the line that begins so, without that;
+ * "" where there is none. */
+static const char *
+said_of(const void *p, const char *begin)
+{
+	static char line[1024];
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	bool here = false;
+	uintptr_t from, to;
+
+	ck_assert_ptr_nonnull(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2)
+			here = (uintptr_t)p - from < to - from;
+		else if (here && strncmp(line, begin, strlen(begin)) == 0)
+			break;
+	}
+	if (feof(smaps))
+		line[0] = '\0';
+	fclose(smaps);
+	return line[0] ? line + strlen(begin) : line;
+}
+
+/* Where the system gives huge pages to all, as Debian's does, a small heap takes none, and a larger
+ * one is as the system has it. */
+START_TEST(test_small_heap)
+{
+	char *p = os_map(PAGE_BYTES);
+
+	os_no_huge(p, PAGE_BYTES);
+	bool there = strstr(said_of(p, "VmFlags:"), " nh") != NULL;
+	pagemap_init();
+	struct slab *s = pages_alloc(16 * MIB / PAGE_BYTES, 1, false);
+	ck_assert_ptr_nonnull(s);
+	for (size_t at = 0; at < 16 * MIB; at += 16 * PAGE_BYTES)
+		s->base[at] = 1;
+	ck_assert_uint_eq(strtoul(said_of(s->base, "AnonHugePages:"), NULL, 10), 0);
+	ck_assert(!there || strstr(said_of(s->base, "VmFlags:"), " nh"));
+	struct slab *later = pages_alloc(64 * MIB / PAGE_BYTES, 1, false);
+	ck_assert_ptr_nonnull(later);
+	ck_assert_ptr_null(strstr(said_of(later->base + 63 * MIB, "VmFlags:"), " nh"));
+	os_unmap(p, PAGE_BYTES);
+}
+END_TEST
+
 /* --- without memory --------------------------------------------------------------------------- */
 
 /* Start meets a failing system and comes through; when there is memory later, the heap has some. */
@@ -330,6 +375,7 @@ main(void)
 	tcase_add_test(tc, test_further_regions);
 	tcase_add_loop_test(tc, test_growing, 0, 2);
 	tcase_add_test(tc, test_huge_pages);
+	tcase_add_test(tc, test_small_heap);
 	tcase_add_loop_test(tc, test_start_without_memory, 0, 12);
 	return run_suite(suite);
 }

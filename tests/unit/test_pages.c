@@ -460,7 +460,7 @@ move_about(void)
 {
 	size_t page = os_page_size(), size = MOVED_PAGES * page;
 	unsigned char *const whole = os_map(MOVED_RANGES * size);
-	uint64_t rng = unit_rng(7);
+	uint64_t random = unit_rng(7);
 	unsigned copies = 0;
 
 	ck_assert_ptr_nonnull(whole);
@@ -469,7 +469,7 @@ move_about(void)
 	for (unsigned k = 0; k < 200; k++) {
 		unsigned char *from = whole + k % MOVED_RANGES * size;
 		unsigned char *to = whole + (k + 1) % MOVED_RANGES * size;
-		size_t cut = (1 + rng_below(&rng, MOVED_PAGES - 1)) * page;
+		size_t cut = (1 + rng_below(&random, MOVED_PAGES - 1)) * page;
 
 		errno = ERRNO_MARK;
 		if (!os_move(from, to, cut))
