@@ -339,17 +339,18 @@ bool
 os_move(void *from, void *to, size_t size)
 {
 	int saved = errno;
-	bool moved = !injected_failure();
+	bool asks = !injected_failure();
+	size_t at = 0;
 
-	for (size_t at = 0, n; at < size; at += n) {
-		n = moved ? first_mapping((char *)from + at, size - at) : size - at;
-		if (moved && move_mapping((char *)from + at, (char *)to + at, n))
-			continue;
-		memcpy((char *)to + at, (char *)from + at, n);
-		moved = false;
+	while (asks && at < size) {
+		size_t n = first_mapping((char *)from + at, size - at);
+		if (!move_mapping((char *)from + at, (char *)to + at, n))
+			break;
+		at += n;
 	}
+	memcpy((char *)to + at, (char *)from + at, size - at);
 	errno = saved;
-	return moved;
+	return at == size;
 }
 
 uint32_t

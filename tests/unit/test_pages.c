@@ -453,6 +453,17 @@ END_TEST
 
 enum { MOVED_PAGES = 96, MOVED_RANGES = 3 };
 
+/* False where it was a copy. */
+static bool
+move_part(unsigned char *from, unsigned char *to, size_t bytes)
+{
+	bool moved = os_move(from, to, bytes);
+
+	if (moved)
+		REQUIRE_EQ(bytes_check(from, 0, bytes), bytes);
+	return moved;
+}
+
 /* Moves a range to the next of three, in two parts, 200 times: they come to be of many mappings.
  * Returns how many of the moves were copies. */
 static unsigned
@@ -472,14 +483,8 @@ move_about(void)
 		size_t cut = (1 + rng_below(&random, MOVED_PAGES - 1)) * page;
 
 		errno = ERRNO_MARK;
-		if (!os_move(from, to, cut))
-			copies++;
-		else
-			REQUIRE_EQ(bytes_check(from, 0, cut), cut);
-		if (!os_move(from + cut, to + cut, size - cut))
-			copies++;
-		else
-			REQUIRE_EQ(bytes_check(from + cut, 0, size - cut), size - cut);
+		copies += !move_part(from, to, cut);
+		copies += !move_part(from + cut, to + cut, size - cut);
 		REQUIRE_EQ(errno, ERRNO_MARK);
 		for (size_t i = 0; i < MOVED_PAGES; i++)
 			REQUIRE_EQ(bytes_check(to + i * page, (unsigned char)(1 + i), page), page);
