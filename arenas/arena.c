@@ -162,21 +162,11 @@ arena_note_contention(void)
 		arenas_grow();
 }
 
-/* Takes the lock if it is free. */
-static bool
-try_quietly(struct arena *a)
-{
-	if (!lock_try(&a->lock))
-		return false;
-	a->counts.acquisitions++;
-	return true;
-}
-
-/* The same for the arena that was chosen: a held lock is contention. */
+/* arena_try for the arena that was chosen: a held lock is contention. */
 static bool
 try_arena(struct arena *a)
 {
-	if (HAK_LIKELY(try_quietly(a)))
+	if (HAK_LIKELY(arena_try(a)))
 		return true;
 	atomic_fetch_add_explicit(&a->contended, 1, memory_order_relaxed);
 	PROBE1(hakmem, lock_contended, a->index);
@@ -275,23 +265,6 @@ batch_seal(struct batch *b, unsigned cls)
 	return m;
 }
 
-/* Keeps the class's bit of the arena true; arena lock. */
-static void
-note_room(struct arena *a, unsigned cls)
-{
-	_Atomic uint64_t *nonempty = &a->nonempty[cls];
-	uint64_t bit = a->bit, bits = atomic_load_explicit(nonempty, memory_order_relaxed);
-	bool room = a->depots[cls].blocks || !backend_dry(&a->backend, cls);
-
-	/* A hint, read without the lock: relaxed. */
-	if (room == ((bits & bit) != 0))
-		return;
-	if (room)
-		atomic_fetch_or_explicit(nonempty, bit, memory_order_relaxed);
-	else
-		atomic_fetch_and_explicit(nonempty, ~bit, memory_order_relaxed);
-}
-
 /* How many blocks a refill is after, and the arena that was chosen for it. */
 struct demand {
 	const struct arena *chosen;
@@ -310,7 +283,7 @@ take_sealed(
 		backend_refill(&a->backend, d->cls, d->want, d->most, b);
 	a->counts.blocks += m->count + b->count;
 	a->counts.handed[d->cls] += m->count + b->count;
-	note_room(a, d->cls);
+	arena_note_room(a, d->cls);
 	return m->head || b->count > 0;
 }
 
@@ -347,7 +320,7 @@ take_blocks(
 	a->counts.remote_magazines += m->head && (lent || foreign);
 	/* A magazine or blocks of slabs, never both. */
 	a->counts.remote_blocks += (lent || foreign) && m->head ? m->count : lent ? b->count : 0;
-	note_room(a, d->cls);
+	arena_note_room(a, d->cls);
 	return m->head || b->count > 0;
 }
 
@@ -363,7 +336,7 @@ borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 	for (; bits && !got; bits &= bits - 1) {
 		struct arena *a = arena_at(group * MAX_ARENAS + (unsigned)__builtin_ctzll(bits));
 		bool last = (bits & (bits - 1)) == 0;
-		if (!try_quietly(a) && !(wait && last && wait_arena(a)))
+		if (!arena_try(a) && !(wait && last && wait_arena(a)))
 			continue;
 		got = take_blocks(a, d, false, m, b);
 		a->counts.borrowed += got;
@@ -412,6 +385,7 @@ arena_refill_in(unsigned group, unsigned cls, uintptr_t site, uint32_t want, uin
 		return m;
 	if (!m.head && b.count == 0) {
 		a->counts.refills++;
+		arena_used_alone(a);
 		got = take_blocks(a, &d, false, &m, &b);
 		lock_release(&a->lock);
 		if (!got && !borrow(&d, true, &m, &b)) {
@@ -441,7 +415,7 @@ lock_any(struct arena *a)
 		struct arena *other =
 			arena_at((a->index & ~(MAX_ARENAS - 1u)) + ((a->index + i) & (active - 1)));
 		/* Only group 0's are all made at once. */
-		if (other && try_quietly(other))
+		if (other && arena_try(other))
 			return other;
 	}
 	return wait_arena(a) ? a : NULL;
@@ -484,7 +458,7 @@ arena_take_in(unsigned group, unsigned cls, uintptr_t site, bool *zeroed)
 		p = backend_take(&a->backend, cls, zeroed);
 	}
 	a->counts.handed[cls] += p != NULL;
-	note_room(a, cls);
+	arena_note_room(a, cls);
 	lock_release(&a->lock);
 	return p;
 }
@@ -528,7 +502,7 @@ arena_drain(unsigned cls, struct magazine m)
 		depot_link(m, NULL);
 		excess = arena_pop_stack(a, cls, m.head, ARENA_FLUSH_TOGETHER - 1, now_ms);
 	}
-	note_room(a, cls);
+	arena_note_room(a, cls);
 	lock_release(&a->lock);
 	arena_flush_stack(excess);
 	return true;
@@ -562,7 +536,7 @@ arena_drain_sealed(unsigned cls, struct magazine m)
 		a->depots[cls].used_ms = now_ms;
 		a->depot_bytes += bytes;
 		a->counts.drains++;
-		note_room(a, cls);
+		arena_note_room(a, cls);
 	}
 	lock_release(&a->lock);
 	return fits;
@@ -581,7 +555,7 @@ arena_flush(void *list)
 		struct arena *a = arena_at(owner);
 		if (arena_lock(a)) {
 			list = backend_return(&a->backend, list, now_ms);
-			note_room(a, cls);
+			arena_note_room(a, cls);
 			lock_release(&a->lock);
 		} else {
 			/* A fork; waiting for it block by block would take for ever. */

@@ -82,7 +82,11 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 /* Takes a magazine of blocks of one class, all in whichever arenas of group 0 they belong to. False
  * when a fork holds the lock; the caller keeps it. */
 bool arena_drain(unsigned cls, struct magazine m);
-/* The same of sealed magazines, of one group above 0. False also where the depot is full. */
+/* Takes a magazine of Tiny blocks back into their slabs at once if they lie far apart and this
+ * thread has been alone with their arena for a while; else false, and the caller keeps it. Pays for
+ * blocks that were freed just now. */
+bool arena_drain_scattered(unsigned cls, struct magazine m);
+/* arena_drain of sealed magazines, of one group above 0. False also where the depot is full. */
 bool arena_drain_sealed(unsigned cls, struct magazine m);
 /* Takes blocks of one class, of any arenas, linked through their first words, back into their
  * slabs. What it could not take, since a fork holds locks, is put aside (emergency.h). */

@@ -14,6 +14,9 @@ struct arena {
 	uint64_t bit;               /* in hints: the group's i-th arena has bit i */
 	_Atomic uint64_t *nonempty; /* its group's hints, by class */
 	_Atomic size_t contended;   /* any thread, when it has met the lock held */
+	/* Hints: which thread last refilled or drained, and how often in a row (scatter.c). */
+	const void *_Atomic user;
+	_Atomic uint32_t uses;
 	/* All below: the lock. */
 	struct arena_counts counts;
 	size_t depot_bytes; /* in all depots */
@@ -45,6 +48,35 @@ arena_at(unsigned i)
 	return atomic_load_explicit(&hak_arenas.all[i], memory_order_acquire);
 }
 
+/* Takes the lock if it is free. */
+HAK_INLINE bool
+arena_try(struct arena *a)
+{
+	if (!lock_try(&a->lock))
+		return false;
+	a->counts.acquisitions++;
+	return true;
+}
+
+/* Keeps the class's bit of the arena true. Arena lock. */
+HAK_INLINE void
+arena_note_room(struct arena *a, unsigned cls)
+{
+	_Atomic uint64_t *nonempty = &a->nonempty[cls];
+	uint64_t bit = a->bit, bits = atomic_load_explicit(nonempty, memory_order_relaxed);
+	bool room = a->depots[cls].blocks || !backend_dry(&a->backend, cls);
+
+	/* A hint, read without the lock: relaxed. */
+	if (room == ((bits & bit) != 0))
+		return;
+	if (room)
+		atomic_fetch_or_explicit(nonempty, bit, memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(nonempty, ~bit, memory_order_relaxed);
+}
+
+/* Notes that this thread refills or drains. True where it alone has done so for a while. */
+bool arena_used_alone(struct arena *a);
 /* lock_acquire, counting contention, which makes the number of arenas grow. */
 bool arena_lock(struct arena *a) __attribute__((warn_unused_result));
 /* Counts an acquisition that met a held lock; when they come often, the arenas double. No lock

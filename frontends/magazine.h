@@ -19,6 +19,11 @@
 #define MAGAZINE_WHOLE 16
 /* How often a thread, or a CPU's threads, look at the clock again while the program wakes up. */
 #define WAKING_LOOKS 64
+/* A bin that has given away so many magazines and missed none in between is in a phase of frees:
+ * its magazines go back to their slabs while the CPU's caches hold them, if that pays
+ * (arena_drain_scattered), and become so small. */
+#define DRAINS_IN_A_ROW 3
+#define SCATTERED_BLOCKS 32
 /* A bin starts with magazines of this many bytes, at least one block, at most so many. */
 #define MAGAZINE_FIRST_BYTES 512
 #define MAGAZINE_FIRST 16
@@ -109,6 +114,24 @@ HAK_INLINE uint16_t
 magazine_count(uint16_t n)
 {
 	return (uint16_t)(n + (n < UINT16_MAX));
+}
+
+/* Takes what a bin was just filled with back into its slabs, where it is in a phase of frees;
+ * *drains are those in a row. False: the caller keeps it. */
+HAK_INLINE bool
+magazine_drain_scattered(unsigned cls, struct magazine m, uint8_t *drains)
+{
+	if (HAK_LIKELY(*drains < DRAINS_IN_A_ROW)) {
+		++*drains;
+		return false;
+	}
+	if (arena_drain_scattered(cls, m)) {
+		count(cls, COUNT_DRAIN);
+		return true;
+	}
+	/* Not before as many again: to ask costs lines that other CPUs write. */
+	*drains = 0;
+	return false;
 }
 
 /* Gives a full magazine to the CPU's transfer cache, which has more room for what is wanted here

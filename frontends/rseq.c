@@ -194,6 +194,7 @@ alloc_cached(struct rseq_cache *c, unsigned cls, uintptr_t site, uint32_t now_ms
 		p = rseq_try_pop(cls);
 	if (p)
 		return p;
+	RELAXED_SET(c->drains[cls], 0);
 	count(cls, COUNT_MISS);
 	if (k)
 		return alloc_counted(c, k, cls, site, now_ms);
@@ -250,6 +251,22 @@ frontend_alloc_slow(size_t size, size_t align, uintptr_t site, bool *zeroed)
 	return p;
 }
 
+/* True where the bin is in a phase of frees, and its magazine has gone. */
+static bool
+drain_scattered(struct rseq_cache *c, unsigned cls, struct magazine m)
+{
+	uint8_t drains = RELAXED(c->drains[cls]);
+	bool gone = magazine_drain_scattered(cls, m, &drains);
+
+	RELAXED_SET(c->drains[cls], drains);
+	if (!gone)
+		return false;
+	rseq_shrink(c, cls, SCATTERED_BLOCKS);
+	atomic_fetch_add_explicit(
+		&freed_bytes, m.count * sizeclass_size(cls), memory_order_relaxed);
+	return true;
+}
+
 /* The active magazine is full, or has no capacity yet: makes room. */
 static void
 make_room(struct rseq_cache *c, unsigned cls)
@@ -260,7 +277,7 @@ make_room(struct rseq_cache *c, unsigned cls)
 	}
 	struct magazine m = rseq_take(rseq_active_at(cls));
 	HAK_INJECT(INJECT_DRAIN);
-	if (!m.head || rseq_put(rseq_spare_at(cls), m))
+	if (!m.head || drain_scattered(c, cls, m) || rseq_put(rseq_spare_at(cls), m))
 		return;
 	struct magazine full = rseq_take(rseq_spare_at(cls));
 	if (!rseq_put(rseq_spare_at(cls), m))

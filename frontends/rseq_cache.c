@@ -415,6 +415,19 @@ rseq_grow(struct rseq_cache *c, unsigned cls)
 		atomic_fetch_add_explicit(&c->grown, cost, memory_order_relaxed);
 }
 
+void
+rseq_shrink(struct rseq_cache *c, unsigned cls, uint32_t n)
+{
+	uint64_t limit = RELAXED(c->bins[cls].limit);
+	uint32_t old = rseq_magazine(limit).count;
+
+	if (old > n && atomic_compare_exchange_strong_explicit(&c->bins[cls].limit, &limit,
+			       (uint64_t)n << RSEQ_COUNT_SHIFT, memory_order_relaxed,
+			       memory_order_relaxed))
+		atomic_fetch_sub_explicit(
+			&c->grown, magazine_cost(cls, n, old), memory_order_relaxed);
+}
+
 /* --- threads --------------------------------------------------------------------------------- */
 
 HAK_COLD void

@@ -27,7 +27,8 @@ struct rseq_cache {
 	_Atomic uint32_t used_ms[BIN_CLASSES]; /* when a slow path last used the bin */
 	/* How many magazines a bin has got more than given away. */
 	_Atomic uint16_t wanted[BIN_CLASSES];
-	_Atomic int64_t grown; /* bytes by which magazines have grown */
+	_Atomic uint8_t drains[BIN_CLASSES]; /* of a bin since it last missed, about */
+	_Atomic int64_t grown;               /* bytes by which magazines have grown */
 	_Atomic size_t slow_allocs, slow_frees;
 	_Atomic bool used;
 	struct lock lock; /* TRYLOCK only */
@@ -97,6 +98,8 @@ bool rseq_put(size_t offset, struct magazine m);
 /* Doubles the magazines of a bin that misses, within the class's bound and the CPU's budget; the
  * first size is always granted. */
 void rseq_grow(struct rseq_cache *c, unsigned cls);
+/* Makes the magazines of a bin no larger than n blocks. */
+void rseq_shrink(struct rseq_cache *c, unsigned cls, uint32_t n);
 
 /* After disarm the next malloc of any thread misses; after arm they hit again. */
 void rseq_disarm(void);

@@ -146,6 +146,7 @@ alloc_swapped(struct cache *c, unsigned cls)
 	if (own->head || n < MAGAZINE_FIRST || n < RELAXED(b->capacity) / 2 || n >= k->until[cls])
 		return NULL;
 	k->until[cls] -= n;
+	s->drains = 0;
 	set_counted(own, active > spare ? take_active(c, cls) : take_spare(s));
 	/* Larger magazines make this rarer. */
 	grow_capacity(c, cls);
@@ -241,6 +242,7 @@ static void *
 alloc_cached(struct cache *c, unsigned cls, uintptr_t site, uint32_t now_ms)
 {
 	c->spares[cls].used_ms = now_ms;
+	c->spares[cls].drains = 0;
 	count(cls, COUNT_MISS);
 	if (placement_isolates())
 		return isolate_alloc_slow(c, cls, site);
@@ -368,17 +370,23 @@ make_room_unwanted(struct cache *c, unsigned cls)
 		grow_capacity(c, cls);
 }
 
-/* Makes room in another: its full magazine is the spare one now, and that is given away. */
+/* Makes room in another: its full magazine is the spare one now, and that is given away; or its
+ * full one goes, in a phase of frees. */
 HAK_INLINE void
 make_room(struct cache *c, unsigned cls)
 {
 	struct bin *b = &c->bins[cls];
 	struct spare *s = &c->spares[cls];
-	struct magazine full = {s->head, RELAXED(s->count)};
+	struct magazine full = {s->head, RELAXED(s->count)}, now = take_active(c, cls);
 
-	set_spare(s, b->head, active_count(b));
-	set_active(c, cls, NULL, 0);
 	HAK_INJECT(INJECT_DRAIN);
+	if (magazine_drain_scattered(cls, now, &s->drains)) {
+		c->freed_bytes += now.count * sizeclass_size(cls);
+		if (RELAXED(b->capacity) > SCATTERED_BLOCKS)
+			set_capacity(c, cls, SCATTERED_BLOCKS);
+		return;
+	}
+	set_spare(s, now.head, now.count);
 	if (!full.head)
 		return;
 	c->wanted[cls]--;

@@ -61,7 +61,8 @@ struct cache {
 	struct spare {
 		void *head;
 		_Atomic uint16_t count;
-		uint16_t misses;  /* of the bin, since its magazines last grew */
+		uint8_t misses;   /* of the bin, since its magazines last grew */
+		uint8_t drains;   /* of the bin, since it last missed */
 		uint32_t used_ms; /* when a slow path last used this bin */
 	} spares[BIN_CLASSES];
 	/* How many magazines a bin has got more than given away: so many more that it gives away

@@ -2,7 +2,7 @@
 # tests/report-tests.mk - the tests of selectors, counters, call sites and the report. The top
 # Makefile.am includes this after tests/unit/unit-tests.mk, whose flags it shares.
 
-report_unit_tests = test_select test_transfer test_sites test_cgroup test_pressure test_writer
+report_unit_tests = test_select test_scatter test_transfer test_sites test_cgroup test_pressure test_writer
 report_frontend_tests = test_site_tls_hakmem
 check_PROGRAMS += $(report_unit_tests) $(report_frontend_tests)
 TESTS += $(report_unit_tests) $(report_frontend_tests)
@@ -11,6 +11,11 @@ test_select_SOURCES = tests/unit/test_select.c tests/unit/arena_unit.h $(unit_he
 test_select_CPPFLAGS = $(unit_cppflags)
 test_select_CFLAGS = $(unit_cflags)
 test_select_LDADD = $(unit_ldadd)
+
+test_scatter_SOURCES = tests/unit/test_scatter.c tests/unit/arena_unit.h $(unit_headers)
+test_scatter_CPPFLAGS = $(unit_cppflags)
+test_scatter_CFLAGS = $(unit_cflags)
+test_scatter_LDADD = $(unit_ldadd)
 
 test_transfer_SOURCES = tests/unit/test_transfer.c tests/unit/arena_unit.h $(unit_headers)
 test_transfer_CPPFLAGS = $(unit_cppflags)

@@ -124,9 +124,13 @@ tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 			if (!s)
 				break;
 		}
-		if (list_serves(s, want - b->count))
+		if (list_serves(s, want - b->count)) {
+			/* To cut a list is to walk over its blocks, which are cold: not for the
+			 * rest of what is more than half full. */
+			if (b->count > want / 2 && list_length(s) > most - b->count)
+				break;
 			take_list(s, most - b->count, b);
-		else if (s->cut.fresh < slab_capacity(s))
+		} else if (s->cut.fresh < slab_capacity(s))
 			tiny_take_fresh(s, want - b->count, most - b->count, b);
 		else
 			take_purged(s, most - b->count, b);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/test_bins.c - the budget of a thread's bins (frontends/tls_bins.h): what is granted is
  * not charged, and what idle bins have grown by comes back; what a thread frees of others' blocks
- * takes half of it at most. */
+ * takes half of it at most; and a phase of frees, whose blocks go back to their slabs. */
+#include "arenas/arena.h"
 #include "backends/os.h"
 #include "backends/sizeclass.h"
 #include "base/config.h"
@@ -185,6 +186,26 @@ START_TEST(test_unwanted)
 }
 END_TEST
 
+/* What is freed in random order is in slabs, and not in magazines that wait. */
+START_TEST(test_scattered)
+{
+	enum { N = 1 << 18, STRIDE = 99991 };
+	static void *blocks[N];
+
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < N; i++) {
+			blocks[i] = hak_malloc(64);
+			REQUIRE_MSG(blocks[i], "no memory");
+		}
+		for (size_t i = 0; i < N; i++)
+			hak_free(blocks[i * STRIDE % N]);
+		frontend_audit();
+		arena_audit();
+		ck_assert_uint_lt(arena_totals().depot_bytes, (size_t)1 << 20);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -197,5 +218,6 @@ main(void)
 	tcase_add_test(tc, test_batch);
 	tcase_add_test(tc, test_returned);
 	tcase_add_test(tc, test_unwanted);
+	tcase_add_test(tc, test_scattered);
 	return run_suite(suite);
 }

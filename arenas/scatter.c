@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * arenas/scatter.c - magazines whose blocks lie far apart go back to their slabs at once.
+ *
+ * What is freed in random order makes magazines of a block from here and one from there. Handed on
+ * whole, as depots do, they stay so: slabs do not empty, and whoever gets them has a miss for each
+ * block. In the slabs' lists neighbours come together again, and the slabs that empty are handed
+ * out in the order of addresses. It costs a look at the record of each block's slab, which is
+ * little while the blocks are still in the CPU's caches, and where no other CPU writes to the
+ * slabs: as long as one thread alone uses the arena. */
+#include "arenas/arena.h"
+#include "arenas/internal.h"
+#include "backends/os.h"
+#include "backends/pagemap.h"
+#include "base/probe.h"
+
+/* Scattered are so many of so many links at the head that lead as far as a slab is long. */
+#define LINKS 8
+#define LINKS_FAR 6
+#define FAR_BYTES ((size_t)64 << 10)
+/* A thread is alone with an arena from so many refills and drains in a row on. */
+#define USES_ALONE 256
+
+/* Its address tells threads apart. */
+static HAK_TLS char this_thread;
+
+bool
+arena_used_alone(struct arena *a)
+{
+	/* Hints: relaxed. */
+	if (RELAXED(a->user) != &this_thread) {
+		RELAXED_SET(a->user, &this_thread);
+		RELAXED_SET(a->uses, 0);
+		return false;
+	}
+	if (RELAXED(a->uses) >= USES_ALONE)
+		return true;
+	RELAXED_SET(a->uses, RELAXED(a->uses) + 1);
+	return false;
+}
+
+/* Of LINKS + 1 blocks or more. What leaves the heap is another's to find out. */
+static bool
+is_scattered(struct magazine m)
+{
+	const char *p = m.head;
+	unsigned far = 0;
+
+	for (unsigned i = 0; i < LINKS; i++) {
+		const char *next = link_get(p);
+		if (!pagemap_in_primary(next))
+			return false;
+		far += (size_t)(next > p ? next - p : p - next) >= FAR_BYTES;
+		p = next;
+	}
+	return far >= LINKS_FAR;
+}
+
+bool
+arena_drain_scattered(unsigned cls, struct magazine m)
+{
+	unsigned owned_cls;
+
+	if (cls >= CLASS_MID || m.count <= LINKS || !is_scattered(m))
+		return false;
+	uint16_t owner = backend_owner(m.head, &owned_cls);
+	struct arena *a = owned_cls == cls ? arena_at(owner) : NULL;
+	if (!a || !arena_used_alone(a) || !arena_try(a))
+		return false;
+	PROBE2(hakmem, drain, cls, m.count);
+	a->counts.drains++;
+	void *rest = backend_return(&a->backend, m.head, os_now_ms());
+	arena_note_room(a, cls);
+	lock_release(&a->lock);
+	arena_flush(rest);
+	return true;
+}
