@@ -12,6 +12,8 @@
 #define CACHE_SLOTS 32
 /* The logarithm of the smallest block of the first class. */
 #define BIGCACHE_LEAST 20
+/* What has been cached for less than this may be wanted again at once. */
+#define YIELD_MS 5
 /* From here on moving page tables is cheaper than copying. */
 #define MOVE_PAGES ((size_t)1 << 20 >> PAGE_SHIFT)
 
@@ -85,6 +87,19 @@ leaves_first(const struct slab *a, const struct slab *b)
 	return (int32_t)(a->since_ms - b->since_ms) < 0;
 }
 
+/* Takes the run of the slot out of the cache, for the page heap; lock held. */
+static struct slab *
+cache_push_out(int slot)
+{
+	struct slab *s = big.slots[slot];
+
+	big.slots[slot] = NULL;
+	count(&counts_of(s->npages)->pushed, 1);
+	count(&big.cached, (size_t)0 - bytes_of(s));
+	slab_set_kind(s, SLAB_NONE);
+	return s;
+}
+
 /* Takes a run out of the cache, the one that has been there longest; lock held. */
 static struct slab *
 cache_evict(void)
@@ -94,14 +109,7 @@ cache_evict(void)
 	for (int i = 0; i < CACHE_SLOTS; i++)
 		if (big.slots[i] && (oldest < 0 || leaves_first(big.slots[i], big.slots[oldest])))
 			oldest = i;
-	if (oldest < 0)
-		return NULL;
-	struct slab *s = big.slots[oldest];
-	big.slots[oldest] = NULL;
-	count(&counts_of(s->npages)->pushed, 1);
-	count(&big.cached, (size_t)0 - bytes_of(s));
-	slab_set_kind(s, SLAB_NONE);
-	return s;
+	return oldest < 0 ? NULL : cache_push_out(oldest);
 }
 
 /* Bytes; nothing is cached where address space is short. */
@@ -258,6 +266,30 @@ big_free(struct slab *s)
 	count(&big.live, (size_t)0 - bytes);
 	count(&big.count, (size_t)0 - 1);
 	return true;
+}
+
+bool
+big_yield(unsigned group)
+{
+	uint32_t now_ms;
+	int oldest = -1;
+
+	/* Relaxed: what is put in meanwhile is found next time. */
+	if (RELAXED(big.cached) == 0 || !lock_acquire(&big.lock))
+		return false;
+	now_ms = os_now_ms();
+	for (int i = 0; i < CACHE_SLOTS; i++) {
+		const struct slab *s = big.slots[i];
+		if (s && s->group == group && s->state == FATE_USUAL &&
+			idle_for(now_ms, s->since_ms, YIELD_MS) &&
+			(oldest < 0 || leaves_first(s, big.slots[oldest])))
+			oldest = i;
+	}
+	/* With this lock held no fork holds the page heap's. */
+	if (oldest >= 0)
+		HAK_CHECK(pages_free(cache_push_out(oldest), false));
+	lock_release(&big.lock);
+	return oldest >= 0;
 }
 
 /* The block's pages moved to a new run; NULL where that would waste warm pages which the new one

@@ -3,7 +3,8 @@
  *
  * BigCache keeps freed runs whole and warm for a while, so that a program that allocates and frees
  * the same buffer again needs no system call and no page fault. It is bounded in bytes and in age;
- * what leaves it goes to the page heap. Locks: RANK_BIG for the cache, then RANK_PAGES. */
+ * what leaves it goes to the page heap, as do its runs, the oldest first, where slabs would take
+ * fresh pages. Locks: RANK_BIG for the cache, then RANK_PAGES. */
 #ifndef HAK_BACKENDS_HAKMEM_BIG_H
 #define HAK_BACKENDS_HAKMEM_BIG_H
 
@@ -27,6 +28,9 @@ struct big_totals {
 void *big_alloc(unsigned group, size_t size, size_t align, bool *zeroed);
 /* Frees a Big block; false when a fork holds the locks. */
 bool big_free(struct slab *s);
+/* Gives the page heap the run of the group that has been cached longest, but for those that a rule
+ * keeps; false where there is none. */
+bool big_yield(unsigned group);
 /* Resizes in place, or by moving pages; NULL when neither can be and the block is as it was. */
 void *big_resize(struct slab *s, size_t size);
 /* The pages of a block. */

@@ -2,6 +2,7 @@
  * backends/hakmem/slab.c - birth, lists and death of slabs; the same for every tier. */
 #include "backends/hakmem/slab.h"
 
+#include "backends/hakmem/big.h"
 #include "backends/hakmem/tiny_pages.h"
 #include "backends/pages.h"
 #include "backends/seal.h"
@@ -37,11 +38,24 @@ slab_mark(const struct slab_list *list, struct slab *s)
 			s, (uint16_t)((list->bins + s->cls) * TINY_STEP), sizeclass_size(s->cls));
 }
 
+/* Pages for a slab: warm ones, BigCache's too, before fresh ones. To what is cached there it is the
+ * same which of the two takes page faults, and it was not wanted while these were. */
+static struct slab *
+birth_pages(const struct slab_list *list, size_t npages, bool dense)
+{
+	struct slab *s = pages_alloc_in(list->group, npages, 1, dense);
+
+	if (!s || !s->zero || !big_yield(list->group))
+		return s;
+	/* The arena's lock is held, so no fork holds the page heap's. */
+	HAK_CHECK(pages_free(s, true));
+	return pages_alloc_in(list->group, npages, 1, dense);
+}
+
 struct slab *
 slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena)
 {
-	struct slab *s =
-		pages_alloc_in(list->group, sizeclass_table[cls].npages, 1, kind != SLAB_LARGE);
+	struct slab *s = birth_pages(list, sizeclass_table[cls].npages, kind != SLAB_LARGE);
 
 	if (!s)
 		return NULL;

@@ -3,6 +3,7 @@
  * blocks resized in place and moved. */
 #include "backends/hakmem/big.h"
 
+#include "backends/hakmem/slab.h"
 #include "backends/os.h"
 #include "backends/pages.h"
 #include "base/config.h"
@@ -279,6 +280,41 @@ START_TEST(test_kept)
 END_TEST
 
 /* The counters, class by class. */
+/* What has waited longest serves slabs, before fresh pages do; not what was freed just now, nor
+ * what a rule keeps, nor what is another group's. */
+START_TEST(test_yield)
+{
+	struct slab_list list = {0};
+	char *young, *old, *kept;
+
+	start(64);
+	young = take(2 * MIB);
+	old = take(4 * MIB);
+	kept = take(8 * MIB);
+	pagemap_slab(kept)->state = FATE_KEPT;
+	give(young);
+	give(old);
+	give(kept);
+	uint32_t now_ms = os_now_ms();
+	pagemap_slab(young)->since_ms = pagemap_slab(old)->since_ms = now_ms + 1000;
+	ck_assert(!big_yield(0));
+	pagemap_slab(young)->since_ms = now_ms - 50;
+	pagemap_slab(old)->since_ms = pagemap_slab(kept)->since_ms = now_ms - 100;
+	ck_assert(!big_yield(1));
+	struct slab *s = slab_birth(&list, SLAB_TINY, 4, 0);
+	ck_assert_ptr_nonnull(s);
+	ck_assert(s->base >= old && s->base < old + 4 * MIB && !s->zero);
+	ck_assert_uint_eq(pages_totals().resident, 4 * MIB - s->npages * PAGE_BYTES);
+	ck_assert(is_cached(young) && is_cached(kept));
+	/* As long as there are warm pages no other has to go. */
+	ck_assert_ptr_nonnull(slab_birth(&list, SLAB_TINY, 4, 0));
+	ck_assert(is_cached(young));
+	ck_assert(big_yield(0) && !is_cached(young));
+	ck_assert(!big_yield(0) && is_cached(kept));
+	pages_audit();
+}
+END_TEST
+
 START_TEST(test_counts)
 {
 	struct backend_bigcache c;
@@ -562,6 +598,7 @@ main(void)
 	tcase_add_test(tc, test_giveback);
 	tcase_add_loop_test(tc, test_fates, 0, 5);
 	tcase_add_test(tc, test_kept);
+	tcase_add_test(tc, test_yield);
 	tcase_add_test(tc, test_counts);
 	tcase_add_test(tc, test_in_place);
 	tcase_add_loop_test(tc, test_move, 0, 2);
