@@ -84,7 +84,7 @@ arena_refill(unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 bool arena_drain(unsigned cls, struct magazine m);
 /* Takes a magazine of Tiny blocks back into their slabs at once if they lie far apart and this
  * thread has been alone with their arena for a while; else false, and the caller keeps it. Pays for
- * blocks that were freed just now. */
+ * blocks that were freed just now. After a long while a magazine that waits somewhere goes too. */
 bool arena_drain_scattered(unsigned cls, struct magazine m);
 /* arena_drain of sealed magazines, of one group above 0. False also where the depot is full. */
 bool arena_drain_sealed(unsigned cls, struct magazine m);

@@ -9,6 +9,7 @@
  * slabs: as long as one thread alone uses the arena. */
 #include "arenas/arena.h"
 #include "arenas/internal.h"
+#include "arenas/transfer.h"
 #include "backends/os.h"
 #include "backends/pagemap.h"
 #include "base/probe.h"
@@ -19,6 +20,8 @@
 #define FAR_BYTES ((size_t)64 << 10)
 /* A thread is alone with an arena from so many refills and drains in a row on. */
 #define USES_ALONE 256
+/* From so many on what waits in its depot and the CPU's transfer cache is this thread's too. */
+#define USES_LONG 8192
 
 /* Its address tells threads apart. */
 static HAK_TLS char this_thread;
@@ -32,10 +35,10 @@ arena_used_alone(struct arena *a)
 		RELAXED_SET(a->uses, 0);
 		return false;
 	}
-	if (RELAXED(a->uses) >= USES_ALONE)
-		return true;
-	RELAXED_SET(a->uses, RELAXED(a->uses) + 1);
-	return false;
+	uint32_t uses = RELAXED(a->uses);
+	if (uses < USES_LONG)
+		RELAXED_SET(a->uses, uses + 1);
+	return uses >= USES_ALONE;
 }
 
 /* Of LINKS + 1 blocks or more. What leaves the heap is another's to find out. */
@@ -68,9 +71,16 @@ arena_drain_scattered(unsigned cls, struct magazine m)
 		return false;
 	PROBE2(hakmem, drain, cls, m.count);
 	a->counts.drains++;
-	void *rest = backend_return(&a->backend, m.head, os_now_ms());
+	uint32_t now_ms = os_now_ms();
+	bool all = RELAXED(a->uses) == USES_LONG;
+	void *rest = backend_return(&a->backend, m.head, now_ms);
+	void *waiting = all ? arena_pop_stack(a, cls, NULL, 1, now_ms) : NULL;
 	arena_note_room(a, cls);
 	lock_release(&a->lock);
 	arena_flush(rest);
+	arena_flush(waiting);
+	/* Cold ones, but a few blocks keep as many slabs. */
+	if (all)
+		arena_flush(transfer_take(cls).head);
 	return true;
 }

@@ -261,6 +261,7 @@ drain_scattered(struct rseq_cache *c, unsigned cls, struct magazine m)
 	RELAXED_SET(c->drains[cls], drains);
 	if (!gone)
 		return false;
+	arena_flush(rseq_take(rseq_spare_at(cls)).head);
 	rseq_shrink(c, cls, SCATTERED_BLOCKS);
 	atomic_fetch_add_explicit(
 		&freed_bytes, m.count * sizeclass_size(cls), memory_order_relaxed);

@@ -382,6 +382,8 @@ make_room(struct cache *c, unsigned cls)
 	HAK_INJECT(INJECT_DRAIN);
 	if (magazine_drain_scattered(cls, now, &s->drains)) {
 		c->freed_bytes += now.count * sizeclass_size(cls);
+		/* A few blocks keep as many slabs. */
+		arena_flush(take_spare(s).head);
 		if (RELAXED(b->capacity) > SCATTERED_BLOCKS)
 			set_capacity(c, cls, SCATTERED_BLOCKS);
 		return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/test_scatter.c - magazines whose blocks lie far apart: which go back to their slabs at
  * once, for whom, and what is left to others. */
+#include "arenas/transfer.h"
 #include "tests/unit/arena_unit.h"
 
 /* 64 bytes, 1024 a slab. */
@@ -9,6 +10,7 @@
 #define SLAB_BLOCKS 1024
 /* So many uses in a row make a thread alone with an arena, and then some. */
 #define USES 300
+#define LONG 10000
 
 static char *blocks[SLABS * SLAB_BLOCKS];
 
@@ -56,6 +58,24 @@ START_TEST(test_returned)
 	for (size_t first = 0; first < SLAB_BLOCKS; first++)
 		ck_assert(arena_drain_scattered(CLS, magazine_of(first, SLAB_BLOCKS, SLABS)));
 	ck_assert_uint_eq(arena_totals().handed_out, 0);
+	ck_assert_uint_eq(arena_totals().depot_bytes, 0);
+	ck_assert_uint_eq(arena_class(0, CLS).slabs, 0);
+	arena_audit();
+}
+END_TEST
+
+/* After a long while what waits goes too, so that the slabs are empty. */
+START_TEST(test_waiting)
+{
+	start_with_slabs();
+	use(USES);
+	ck_assert(transfer_put(CLS, magazine_of(0, SLAB_BLOCKS, SLABS), true));
+	ck_assert(arena_drain(CLS, magazine_of(1, SLAB_BLOCKS, SLABS)));
+	ck_assert(arena_drain_scattered(CLS, magazine_of(2, SLAB_BLOCKS, SLABS)));
+	ck_assert_uint_eq(arena_totals().depot_bytes, 2 * SLABS * sizeclass_size(CLS));
+	use(LONG);
+	for (size_t first = 3; first < SLAB_BLOCKS; first++)
+		ck_assert(arena_drain_scattered(CLS, magazine_of(first, SLAB_BLOCKS, SLABS)));
 	ck_assert_uint_eq(arena_totals().depot_bytes, 0);
 	ck_assert_uint_eq(arena_class(0, CLS).slabs, 0);
 	arena_audit();
@@ -155,6 +175,7 @@ main(void)
 
 	unit_begin("test_scatter");
 	tcase_add_test(tc, test_returned);
+	tcase_add_test(tc, test_waiting);
 	tcase_add_test(tc, test_kept);
 	tcase_add_test(tc, test_alone);
 	tcase_add_test(tc, test_held);
