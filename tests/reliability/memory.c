@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HARD_MIB = 64, SOFT_MIB = 48, THREADS = 4, ROUNDS = 2, SMALL_MIB = 30, SMALL = 1000 };
+enum { HARD_MIB = 64, SOFT_MIB = 48, THREADS = 4, ROUNDS = 2 };
 
 static char **arguments;
 
@@ -138,31 +138,32 @@ note_rss(size_t *most_kib)
 	*most_kib = kib > *most_kib ? kib : *most_kib;
 }
 
+static char *
+filled_block(size_t size, size_t *most_kib)
+{
+	char *p = malloc(size);
+
+	CASE_REQUIRE(p, "malloc of %zu bytes failed", size);
+	case_fill(p, size, 1);
+	note_rss(most_kib);
+	return p;
+}
+
 /* A block of each size above 1 MiB is freed and waits for the next one of its size, 46 MiB in all;
- * then small ones come, of which none can use that. Returns the highest resident set in KiB. */
+ * then two of other sizes come, 30 MiB, which cannot use that. Returns the highest resident set in
+ * KiB. */
 static size_t
 use_sizes_in_turn(void)
 {
 	size_t most_kib = 0;
 
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		struct node *list = NULL;
-		for (size_t size = CASE_MIB + CASE_MIB / 2; size <= 24 * CASE_MIB; size *= 2) {
-			void *p = malloc(size);
-			CASE_REQUIRE(p, "malloc of %zu bytes failed", size);
-			case_fill(p, size, 1);
-			note_rss(&most_kib);
-			free(p);
-		}
-		for (size_t bytes = 0; bytes < SMALL_MIB * CASE_MIB; bytes += SMALL) {
-			struct node *node = malloc(SMALL);
-			CASE_REQUIRE(node, "malloc of %d bytes failed", SMALL);
-			case_fill(node, SMALL, 1);
-			node->next = list;
-			list = node;
-		}
-		note_rss(&most_kib);
-		release(list);
+		for (size_t size = CASE_MIB + CASE_MIB / 2; size <= 24 * CASE_MIB; size *= 2)
+			free(filled_block(size, &most_kib));
+		char *others[] = {filled_block(10 * CASE_MIB, &most_kib),
+			filled_block(20 * CASE_MIB, &most_kib)};
+		free(others[0]);
+		free(others[1]);
 	}
 	return most_kib;
 }
