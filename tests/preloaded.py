@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # tests/preloaded.py - what the tests of programs with a preloaded library share: the libraries that
-# HAKMEM_TEST_VARIANTS names, the environment to preload one, and checks that are counted.
+# HAKMEM_TEST_VARIANTS names, the environment to preload one, checks that are counted, and skips.
 import os
 import subprocess
 import sys
@@ -29,6 +29,12 @@ def libraries():
         print("HAKMEM_TEST_VARIANTS must name the libraries to test, as absolute paths")
         sys.exit(2)
     return paths
+
+
+def skip(reason):
+    """Ends the program as one that automake counts as skipped."""
+    print(f"SKIPPED: {reason}")
+    sys.exit(77)
 
 
 def run_all(tests):

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from preloaded import libraries
+from preloaded import libraries, skip
 
 BUILD = os.environ.get("top_builddir") or os.getcwd()
 KERNEL = os.path.join(BUILD, "kernel", "vmlinuz")
@@ -39,11 +39,6 @@ status=$?
 [ $status = 0 ] || {busybox} tail -n 12 /out
 echo "result $status {name}"
 """
-
-
-def skip(reason):
-    print(f"SKIPPED: {reason}")
-    sys.exit(77)
 
 
 def require_tools():

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+from preloaded import skip
 from prof_profile import SAMPLE_BYTES, Site, module, profile, write
 
 BUILD = os.environ.get("top_builddir") or os.getcwd()
@@ -584,8 +585,7 @@ TESTS = [test_intervals, test_coverage, test_top, test_lifetimes, test_leaks, te
 
 def main():
     if not os.access(PROF, os.X_OK):
-        print("SKIPPED: hakmem-prof was not built; install libdw-dev (Debian) and configure anew")
-        sys.exit(77)
+        skip("hakmem-prof was not built; install libdw-dev (Debian) and configure anew")
     print(f"seed {SEED}")
     failed = 0
     for test in TESTS:
