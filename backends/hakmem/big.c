@@ -55,6 +55,17 @@ bytes_of(const struct slab *s)
 	return s->npages * PAGE_BYTES;
 }
 
+/* Takes the run of the slot out of the cache; lock held. */
+static struct slab *
+cache_remove(int slot)
+{
+	struct slab *s = big.slots[slot];
+
+	big.slots[slot] = NULL;
+	count(&big.cached, (size_t)0 - bytes_of(s));
+	return s;
+}
+
 /* The group's shortest cached run of at least npages and at most an eighth more; lock held. */
 static struct slab *
 cache_take(unsigned group, size_t npages)
@@ -68,12 +79,7 @@ cache_take(unsigned group, size_t npages)
 			(best < 0 || s->npages < big.slots[best]->npages))
 			best = i;
 	}
-	if (best < 0)
-		return NULL;
-	struct slab *s = big.slots[best];
-	big.slots[best] = NULL;
-	count(&big.cached, (size_t)0 - bytes_of(s));
-	return s;
+	return best < 0 ? NULL : cache_remove(best);
 }
 
 /* True where run a is to leave the cache before b: a kept one stays longer, else the younger. */
@@ -87,15 +93,20 @@ leaves_first(const struct slab *a, const struct slab *b)
 	return (int32_t)(a->since_ms - b->since_ms) < 0;
 }
 
+/* The one of two slots whose run is to leave before the other's; b is -1 for none. */
+static int
+first_to_leave(int a, int b)
+{
+	return b < 0 || leaves_first(big.slots[a], big.slots[b]) ? a : b;
+}
+
 /* Takes the run of the slot out of the cache, for the page heap; lock held. */
 static struct slab *
 cache_push_out(int slot)
 {
-	struct slab *s = big.slots[slot];
+	struct slab *s = cache_remove(slot);
 
-	big.slots[slot] = NULL;
 	count(&counts_of(s->npages)->pushed, 1);
-	count(&big.cached, (size_t)0 - bytes_of(s));
 	slab_set_kind(s, SLAB_NONE);
 	return s;
 }
@@ -107,8 +118,8 @@ cache_evict(void)
 	int oldest = -1;
 
 	for (int i = 0; i < CACHE_SLOTS; i++)
-		if (big.slots[i] && (oldest < 0 || leaves_first(big.slots[i], big.slots[oldest])))
-			oldest = i;
+		if (big.slots[i])
+			oldest = first_to_leave(i, oldest);
 	return oldest < 0 ? NULL : cache_push_out(oldest);
 }
 
@@ -281,9 +292,8 @@ big_yield(unsigned group)
 	for (int i = 0; i < CACHE_SLOTS; i++) {
 		const struct slab *s = big.slots[i];
 		if (s && s->group == group && s->state == FATE_USUAL &&
-			idle_for(now_ms, s->since_ms, YIELD_MS) &&
-			(oldest < 0 || leaves_first(s, big.slots[oldest])))
-			oldest = i;
+			idle_for(now_ms, s->since_ms, YIELD_MS))
+			oldest = first_to_leave(i, oldest);
 	}
 	/* With this lock held no fork holds the page heap's. */
 	if (oldest >= 0)
@@ -346,8 +356,7 @@ big_age(uint32_t now_ms, uint32_t cold_ms, uint32_t keep_ms)
 		struct slab *s = big.slots[i];
 		uint32_t least_ms = s && s->state == FATE_KEPT ? keep_ms : cold_ms;
 		if (s && idle_for(now_ms, s->since_ms, least_ms)) {
-			big.slots[i] = NULL;
-			count(&big.cached, (size_t)0 - bytes_of(s));
+			cache_remove(i);
 			count(&counts_of(s->npages)->aged, 1);
 			slab_set_kind(s, SLAB_NONE);
 		} else {

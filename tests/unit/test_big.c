@@ -35,12 +35,19 @@ give(char *p)
 	ck_assert(big_free(pagemap_slab(p)));
 }
 
+/* As a rule would have it. */
+static void
+give_as(char *p, enum backend_fate fate)
+{
+	pagemap_slab(p)->state = fate;
+	give(p);
+}
+
 /* Into the cache, whatever waits there. */
 static void
 give_cached(char *p)
 {
-	pagemap_slab(p)->state = FATE_CACHED;
-	give(p);
+	give_as(p, FATE_CACHED);
 }
 
 static bool
@@ -240,8 +247,7 @@ START_TEST(test_fates)
 		size_t size = large ? 6 * MIB : 2 * MIB, purged = pages_totals().purged;
 		char *p = take(size);
 		memset(p, 1, size);
-		pagemap_slab(p)->state = (uint16_t)cases[_i].fate;
-		give(p);
+		give_as(p, cases[_i].fate);
 		ck_assert_int_eq(is_cached(p), cases[_i].cached[large]);
 		ck_assert_int_eq(pages_totals().purged - purged == size, cases[_i].purged[large]);
 		/* The next owner's block has the usual fate. */
@@ -264,8 +270,7 @@ START_TEST(test_kept)
 	kept = take(2 * MIB);
 	younger = take(3 * MIB);
 	another = take(4 * MIB);
-	pagemap_slab(kept)->state = FATE_KEPT;
-	give(kept);
+	give_as(kept, FATE_KEPT);
 	give(younger);
 	pagemap_slab(kept)->since_ms = now_ms - 1000;
 	give(another);
@@ -279,7 +284,6 @@ START_TEST(test_kept)
 }
 END_TEST
 
-/* The counters, class by class. */
 /* What has waited longest serves slabs, before fresh pages do; not what was freed just now, nor
  * what a rule keeps, nor what is another group's. */
 START_TEST(test_yield)
@@ -291,10 +295,9 @@ START_TEST(test_yield)
 	young = take(2 * MIB);
 	old = take(4 * MIB);
 	kept = take(8 * MIB);
-	pagemap_slab(kept)->state = FATE_KEPT;
 	give(young);
 	give(old);
-	give(kept);
+	give_as(kept, FATE_KEPT);
 	uint32_t now_ms = os_now_ms();
 	pagemap_slab(young)->since_ms = pagemap_slab(old)->since_ms = now_ms + 1000;
 	ck_assert(!big_yield(0));
@@ -315,6 +318,7 @@ START_TEST(test_yield)
 }
 END_TEST
 
+/* The counters, class by class. */
 START_TEST(test_counts)
 {
 	struct backend_bigcache c;
