@@ -385,7 +385,7 @@ arena_refill_in(unsigned group, unsigned cls, uintptr_t site, uint32_t want, uin
 		return m;
 	if (!m.head && b.count == 0) {
 		a->counts.refills++;
-		arena_used_alone(a);
+		arena_note_use(a);
 		got = take_blocks(a, &d, false, &m, &b);
 		lock_release(&a->lock);
 		if (!got && !borrow(&d, true, &m, &b)) {

@@ -75,8 +75,9 @@ arena_note_room(struct arena *a, unsigned cls)
 		atomic_fetch_and_explicit(nonempty, ~bit, memory_order_relaxed);
 }
 
-/* Notes that this thread refills or drains. True where it alone has done so for a while. */
-bool arena_used_alone(struct arena *a);
+/* Notes that this thread refills or drains; how often it alone has done so since another did, 0 the
+ * first time, up to a bound. */
+uint32_t arena_note_use(struct arena *a);
 /* lock_acquire, counting contention, which makes the number of arenas grow. */
 bool arena_lock(struct arena *a) __attribute__((warn_unused_result));
 /* Counts an acquisition that met a held lock; when they come often, the arenas double. No lock

@@ -18,7 +18,7 @@
 #define LINKS 8
 #define LINKS_FAR 6
 #define FAR_BYTES ((size_t)64 << 10)
-/* A thread is alone with an arena from so many refills and drains in a row on. */
+/* A thread is alone with an arena after so many refills and drains in a row. */
 #define USES_ALONE 256
 /* From so many on what waits in its depot and the CPU's transfer cache is this thread's too. */
 #define USES_LONG 8192
@@ -26,19 +26,18 @@
 /* Its address tells threads apart. */
 static HAK_TLS char this_thread;
 
-bool
-arena_used_alone(struct arena *a)
+uint32_t
+arena_note_use(struct arena *a)
 {
+	uint32_t uses = 0;
+
 	/* Hints: relaxed. */
-	if (RELAXED(a->user) != &this_thread) {
+	if (RELAXED(a->user) != &this_thread)
 		RELAXED_SET(a->user, &this_thread);
-		RELAXED_SET(a->uses, 0);
-		return false;
-	}
-	uint32_t uses = RELAXED(a->uses);
-	if (uses < USES_LONG)
-		RELAXED_SET(a->uses, uses + 1);
-	return uses >= USES_ALONE;
+	else
+		uses = RELAXED(a->uses) + (RELAXED(a->uses) < USES_LONG);
+	RELAXED_SET(a->uses, uses);
+	return uses;
 }
 
 /* Of LINKS + 1 blocks or more. What leaves the heap is another's to find out. */
@@ -67,12 +66,13 @@ arena_drain_scattered(unsigned cls, struct magazine m)
 		return false;
 	uint16_t owner = backend_owner(m.head, &owned_cls);
 	struct arena *a = owned_cls == cls ? arena_at(owner) : NULL;
-	if (!a || !arena_used_alone(a) || !arena_try(a))
+	uint32_t uses = a ? arena_note_use(a) : 0;
+	if (uses <= USES_ALONE || !arena_try(a))
 		return false;
 	PROBE2(hakmem, drain, cls, m.count);
 	a->counts.drains++;
 	uint32_t now_ms = os_now_ms();
-	bool all = RELAXED(a->uses) == USES_LONG;
+	bool all = uses == USES_LONG;
 	void *rest = backend_return(&a->backend, m.head, now_ms);
 	void *waiting = all ? arena_pop_stack(a, cls, NULL, 1, now_ms) : NULL;
 	arena_note_room(a, cls);

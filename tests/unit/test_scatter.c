@@ -33,7 +33,7 @@ static void
 use(unsigned n)
 {
 	while (n-- > 0)
-		arena_used_alone(arena_at(0));
+		arena_note_use(arena_at(0));
 }
 
 /* n blocks, each `step` of blocks[] after the one before. */
