@@ -262,7 +262,8 @@ drain_scattered(struct rseq_cache *c, unsigned cls, struct magazine m)
 	if (!gone)
 		return false;
 	arena_flush(rseq_take(rseq_spare_at(cls)).head);
-	rseq_shrink(c, cls, SCATTERED_BLOCKS);
+	if (rseq_capacity(c, cls) > SCATTERED_BLOCKS)
+		rseq_set_capacity(c, cls, SCATTERED_BLOCKS);
 	atomic_fetch_add_explicit(
 		&freed_bytes, m.count * sizeclass_size(cls), memory_order_relaxed);
 	return true;

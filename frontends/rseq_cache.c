@@ -345,13 +345,7 @@ detach_idle(struct rseq_cache *c, struct depot *to, uint32_t now_ms, uint32_t le
 		detach(c, rseq_active_at(cls), to, now_ms);
 		detach(c, rseq_spare_at(cls), to, now_ms);
 		detach_counted(c, cls, to, now_ms);
-		uint64_t granted = (uint64_t)magazine_granted(cls) << RSEQ_COUNT_SHIFT;
-		uint64_t old = atomic_exchange_explicit(
-			&c->bins[cls].limit, granted, memory_order_relaxed);
-		if (old)
-			atomic_fetch_sub_explicit(&c->grown,
-				magazine_cost(cls, magazine_granted(cls), rseq_magazine(old).count),
-				memory_order_relaxed);
+		rseq_set_capacity(c, cls, magazine_granted(cls));
 	}
 }
 
@@ -416,16 +410,13 @@ rseq_grow(struct rseq_cache *c, unsigned cls)
 }
 
 void
-rseq_shrink(struct rseq_cache *c, unsigned cls, uint32_t n)
+rseq_set_capacity(struct rseq_cache *c, unsigned cls, uint32_t n)
 {
-	uint64_t limit = RELAXED(c->bins[cls].limit);
-	uint32_t old = rseq_magazine(limit).count;
+	uint64_t old = atomic_exchange_explicit(
+		&c->bins[cls].limit, (uint64_t)n << RSEQ_COUNT_SHIFT, memory_order_relaxed);
 
-	if (old > n && atomic_compare_exchange_strong_explicit(&c->bins[cls].limit, &limit,
-			       (uint64_t)n << RSEQ_COUNT_SHIFT, memory_order_relaxed,
-			       memory_order_relaxed))
-		atomic_fetch_sub_explicit(
-			&c->grown, magazine_cost(cls, n, old), memory_order_relaxed);
+	atomic_fetch_sub_explicit(
+		&c->grown, magazine_cost(cls, n, rseq_magazine(old).count), memory_order_relaxed);
 }
 
 /* --- threads --------------------------------------------------------------------------------- */

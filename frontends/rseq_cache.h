@@ -98,8 +98,9 @@ bool rseq_put(size_t offset, struct magazine m);
 /* Doubles the magazines of a bin that misses, within the class's bound and the CPU's budget; the
  * first size is always granted. */
 void rseq_grow(struct rseq_cache *c, unsigned cls);
-/* Makes the magazines of a bin no larger than n blocks. */
-void rseq_shrink(struct rseq_cache *c, unsigned cls, uint32_t n);
+/* The magazines of a bin may hold n blocks from now on; what that is less than before goes back to
+ * the CPU's budget. */
+void rseq_set_capacity(struct rseq_cache *c, unsigned cls, uint32_t n);
 
 /* After disarm the next malloc of any thread misses; after arm they hit again. */
 void rseq_disarm(void);

@@ -377,7 +377,7 @@ make_room(struct cache *c, unsigned cls)
 {
 	struct bin *b = &c->bins[cls];
 	struct spare *s = &c->spares[cls];
-	struct magazine full = {s->head, RELAXED(s->count)}, now = take_active(c, cls);
+	struct magazine now = take_active(c, cls);
 
 	HAK_INJECT(INJECT_DRAIN);
 	if (magazine_drain_scattered(cls, now, &s->drains)) {
@@ -388,6 +388,7 @@ make_room(struct cache *c, unsigned cls)
 			set_capacity(c, cls, SCATTERED_BLOCKS);
 		return;
 	}
+	struct magazine full = {s->head, RELAXED(s->count)};
 	set_spare(s, now.head, now.count);
 	if (!full.head)
 		return;
