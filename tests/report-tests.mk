@@ -2,7 +2,8 @@
 # tests/report-tests.mk - the tests of selectors, counters, call sites and the report. The top
 # Makefile.am includes this after tests/unit/unit-tests.mk, whose flags it shares.
 
-report_unit_tests = test_select test_scatter test_transfer test_sites test_cgroup test_pressure test_writer
+report_unit_tests = test_select test_scatter test_transfer test_sites test_cgroup test_pressure \
+	test_writer
 report_frontend_tests = test_site_tls_hakmem
 check_PROGRAMS += $(report_unit_tests) $(report_frontend_tests)
 TESTS += $(report_unit_tests) $(report_frontend_tests)
