@@ -48,6 +48,7 @@ static const struct spec {
 	{"destructors", "exit:1", SUCCEEDS, 60, 0, 0},
 	{"dlopen", "alternate", SUCCEEDS, 180, 0, 0},
 	{"dlopen", "concurrent", SUCCEEDS, 180, 0, 0},
+	{"dlopen", "deepbind", SUCCEEDS, 60, 0, 0},
 	{"limits", "exhaust:64", SUCCEEDS, 180, 64, 0},
 	{"limits", "exhaust:256", SUCCEEDS, 180, 256, 0},
 	{"limits", "threads:64", SUCCEEDS, 60, 64, 0},

@@ -15,7 +15,8 @@ ALLOWED = "tools/symbols.allowed"
 
 C_NAMES = """malloc calloc realloc reallocarray free cfree free_sized free_aligned_sized
     aligned_alloc posix_memalign memalign valloc pvalloc malloc_usable_size malloc_trim malloc_stats
-    mallinfo mallinfo2 malloc_info mallopt setrlimit setrlimit64 prlimit prlimit64""".split()
+    mallinfo mallinfo2 malloc_info mallopt setrlimit setrlimit64 prlimit prlimit64
+    dlopen""".split()
 
 # operator new and delete: plain, nothrow, aligned, sized (delete only), each for arrays too.
 NOTHROW, ALIGNED = "RKSt9nothrow_t", "St11align_val_t"

@@ -3,6 +3,8 @@
  *
  * alternate   each of 500 threads in turn loads the plugin, works with it and unloads it
  * concurrent  four threads do so at once, 500 times each
+ * deepbind    the plugin is loaded with RTLD_DEEPBIND, so that libc's malloc and free come first
+ * for it, and exchanges blocks with the program and with libc
  *
  * The plugin lies beside the program, where libtool puts modules; PLUGIN_PATH says where. */
 #include "case.h"
@@ -13,17 +15,32 @@
 
 enum { THREADS = 4, ROUNDS = 500 };
 
+static void *
+load(const char *file, int mode)
+{
+	void *plugin = dlopen(file, mode);
+
+	CASE_REQUIRE(plugin, "dlopen failed: %s", dlerror());
+	return plugin;
+}
+
+/* Stores the address of the plugin's function in *function. */
+static void
+find(void *plugin, const char *name, void *function)
+{
+	void *symbol = dlsym(plugin, name);
+
+	CASE_REQUIRE(symbol, "dlsym failed: %s", dlerror());
+	memcpy(function, &symbol, sizeof(symbol));
+}
+
 static void
 load_and_unload(int value)
 {
 	int (*work)(int);
-	void *plugin = dlopen(PLUGIN_PATH, RTLD_NOW);
-	void *symbol;
+	void *plugin = load(PLUGIN_PATH, RTLD_NOW);
 
-	CASE_REQUIRE(plugin, "dlopen failed: %s", dlerror());
-	symbol = dlsym(plugin, "plugin_work");
-	CASE_REQUIRE(symbol, "dlsym failed: %s", dlerror());
-	memcpy(&work, &symbol, sizeof(work));
+	find(plugin, "plugin_work", &work);
 	CASE_REQUIRE(work(value) == value + 1, "the plugin computed a wrong value");
 	CASE_REQUIRE(dlclose(plugin) == 0, "dlclose failed: %s", dlerror());
 	/* A failing dlopen allocates its message, per thread. */
@@ -67,12 +84,36 @@ run_concurrent(long number)
 		case_thread_join(threads[i]);
 }
 
+/* By its bare name: the program's RUNPATH leads there, which counts for those calls of dlopen alone
+ * that libc takes for the program's. */
+static void
+run_deepbind(long number)
+{
+	char *(*exchange)(void *);
+	void *plugin = load("plugin.so", RTLD_NOW | RTLD_DEEPBIND);
+
+	(void)number;
+	find(plugin, "plugin_exchange", &exchange);
+	for (size_t size = 1; size < 100000; size += 97) {
+		void *given = malloc(size);
+		char *taken;
+
+		CASE_REQUIRE(given, "malloc of %zu failed", size);
+		taken = exchange(given);
+		CASE_REQUIRE(
+			strcmp(taken, "of libc's") == 0, "the plugin's block has \"%s\"", taken);
+		free(taken);
+	}
+	CASE_REQUIRE(dlclose(plugin) == 0, "dlclose failed: %s", dlerror());
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct reliability_case cases[] = {
 		{"alternate", run_alternate},
 		{"concurrent", run_concurrent},
+		{"deepbind", run_deepbind},
 		{NULL, NULL},
 	};
 

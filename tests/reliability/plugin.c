@@ -7,6 +7,7 @@
 #include <string.h>
 
 int plugin_work(int value);
+char *plugin_exchange(void *given);
 
 static _Thread_local char workspace[20000];
 static char *kept;
@@ -42,4 +43,18 @@ plugin_work(int value)
 	result = *block;
 	free(block);
 	return result;
+}
+
+/* Frees a block of the program's and one of libc's, and returns one of its own. */
+char *
+plugin_exchange(void *given)
+{
+	char *copy = strdup("of libc's"), *own = malloc(100);
+
+	if (!copy || !own)
+		abort();
+	strcpy(own, copy);
+	free(copy);
+	free(given);
+	return own;
 }

@@ -48,6 +48,7 @@ tests_reliability_dlopen_SOURCES = tests/reliability/dlopen.c $(RELIABILITY_CASE
 tests_reliability_dlopen_CPPFLAGS = $(RELIABILITY_CPPFLAGS) \
 	-DPLUGIN_PATH=\"$(abs_builddir)/tests/reliability/.libs/plugin.so\"
 tests_reliability_dlopen_CFLAGS = $(RELIABILITY_CFLAGS)
+tests_reliability_dlopen_LDFLAGS = -Wl,--enable-new-dtags,-rpath,$(abs_builddir)/tests/reliability/.libs
 
 tests_reliability_limits_SOURCES = tests/reliability/limits.c $(RELIABILITY_CASE)
 tests_reliability_limits_CPPFLAGS = $(RELIABILITY_CPPFLAGS)
