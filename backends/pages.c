@@ -12,7 +12,7 @@
 /* Next to no free pages hold memory where they are at most the first part of those in use; what is
  * kept is a large part where it is more than the second. */
 #define IDLE_PART 8
-#define KEPT_PART 4
+#define KEPT_PART 16
 /* Lengths below EXACT have a bin each, above it each doubling has eight. */
 #define EXACT 32
 #define BINS (EXACT + 8 * 24)
