@@ -164,17 +164,32 @@ pagemap_contains(const void *p)
 	return find_region(p, &shot) >= 0;
 }
 
+/* p's page's record, of whichever region, and that region's first; NULL where p is in none. */
+static struct slab *
+record_anywhere(const void *p, struct slab **records)
+{
+	uintptr_t last = RELAXED(hak_heap.last);
+	struct snapshot shot;
+
+	*records = hak_heap.records;
+	if (HAK_LIKELY(!pagemap_outside(last - (uintptr_t)p)))
+		return pagemap_record(p, last);
+	if (find_region(p, &shot) < 0)
+		return NULL;
+	*records = shot.records;
+	return record_of(&shot, p);
+}
+
 struct slab *
 pagemap_slab_slow(const void *p)
 {
-	struct snapshot shot;
+	struct slab *records, *s = record_anywhere(p, &records);
 
-	if (find_region(p, &shot) < 0)
+	if (!s)
 		return NULL;
-	struct slab *s = record_of(&shot, p);
 	if (slab_kind(s) == SLAB_INTERIOR) {
 		size_t distance = s->npages;
-		if (distance > (size_t)(s - shot.records))
+		if (distance > (size_t)(s - records))
 			return NULL;
 		s -= distance;
 		/* A run that did not mark its later pages leaves old marks behind. */
