@@ -4,7 +4,8 @@
  * Class 0 is no class: its bin never holds anything, so that whatever maps to it takes the slow
  * path. Tiny classes are the multiples of 16 up to 1 KiB, and class c holds blocks of 16 * c bytes:
  * no table is needed to find one. L2 has eight classes to each doubling up to 32 KiB (12.5 %
- * internal fragmentation at most), L2.5 four to each doubling up to 1 MiB (25 %). Above is Big.
+ * internal fragmentation at most) and one more a sixteenth above each power of two, for buffers of
+ * that length with a header (6.25 %); L2.5 four to each doubling up to 1 MiB (25 %). Above is Big.
  *
  * A heap on jemalloc uses only those that are jemalloc's size classes too (sizeclass_jemalloc.h);
  * no size leads to one of the others. */
@@ -19,7 +20,7 @@
 #define LARGE_MAX 1048576
 
 #define TINY_CLASSES (TINY_MAX / TINY_STEP)
-#define MID_CLASSES 40
+#define MID_CLASSES 45
 #define LARGE_CLASSES 20
 
 /* The first class of each tier, and one past the last. */
@@ -34,7 +35,7 @@
 #define GRANTED_MAX 131072
 
 /* Every L2 size is a multiple of this; the table is indexed by it. */
-#define MID_STEP 128
+#define MID_STEP 64
 /* And every L2.5 size one of this. */
 #define LARGE_STEP 8192
 

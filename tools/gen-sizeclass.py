@@ -28,6 +28,7 @@ def slab_pages(size):
 def sizes():
     yield from range(16, 1025, 16)
     for low in (1 << k for k in range(10, 15)):
+        yield low + low // 16
         yield from range(low + low // 8, 2 * low + 1, low // 8)
     for low in (1 << k for k in range(15, 20)):
         yield from range(low + low // 4, 2 * low + 1, low // 4)
@@ -53,7 +54,7 @@ def main():
         pages = slab_pages(size)
         rows.append(f"{{{size}, {pages}, {pages * PAGE // size}, {-(-(1 << 40) // size)}u}}")
     print(", \\\n".join("\t" + r for r in rows))
-    look_up("SIZECLASS_MID_ROWS", table, 32768, 128)
+    look_up("SIZECLASS_MID_ROWS", table, 32768, 64)
     look_up("SIZECLASS_LARGE_ROWS", table, 1048576, 8192)
 
 
