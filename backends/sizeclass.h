@@ -4,7 +4,7 @@
  * Class 0 is no class: its bin never holds anything, so that whatever maps to it takes the slow
  * path. Tiny classes are the multiples of 16 up to 1 KiB, and class c holds blocks of 16 * c bytes:
  * no table is needed to find one. L2 has eight classes to each doubling up to 32 KiB (12.5 %
- * internal fragmentation at most) and one more a sixteenth above each power of two, for buffers of
+ * internal fragmentation at most) and one more a sixteenth above 1, 2 and 4 KiB, for buffers of
  * that length with a header (6.25 %); L2.5 four to each doubling up to 1 MiB (25 %). Above is Big.
  *
  * A heap on jemalloc uses only those that are jemalloc's size classes too (sizeclass_jemalloc.h);
@@ -20,7 +20,7 @@
 #define LARGE_MAX 1048576
 
 #define TINY_CLASSES (TINY_MAX / TINY_STEP)
-#define MID_CLASSES 45
+#define MID_CLASSES 43
 #define LARGE_CLASSES 20
 
 /* The first class of each tier, and one past the last. */

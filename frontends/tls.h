@@ -43,6 +43,7 @@ struct bin {
 	_Atomic uint32_t capacity;
 };
 
+_Static_assert(BIN_CLASSES <= FRONTEND_GROUP_BINS, "a group has a bin for each class");
 _Static_assert(sizeof(struct bin) == TINY_STEP, "a Tiny bin's offset is its block size");
 
 /* malloc's bins while allocations are counted. */

@@ -28,7 +28,8 @@ def slab_pages(size):
 def sizes():
     yield from range(16, 1025, 16)
     for low in (1 << k for k in range(10, 15)):
-        yield low + low // 16
+        if low <= 4096:
+            yield low + low // 16
         yield from range(low + low // 8, 2 * low + 1, low // 8)
     for low in (1 << k for k in range(15, 20)):
         yield from range(low + low // 4, 2 * low + 1, low // 4)
