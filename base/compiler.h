@@ -46,12 +46,9 @@
 #define RELAXED_SET(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
 
 /* HAK_TAIL before `return f(...)`, in a function marked HAK_TAIL_CALLER, makes it a jump: f sees
- * this function's caller as its own. gcc before 15 has no word for it, but optimised code jumps. */
+ * this function's caller as its own. gcc before 15 has no word for it, but jumps from -O2 on. */
 #if defined(__has_attribute) && __has_attribute(musttail)
 #define HAK_TAIL __attribute__((musttail))
-#define HAK_TAIL_CALLER
-#elif defined(__clang__) || defined(__OPTIMIZE__)
-#define HAK_TAIL
 #define HAK_TAIL_CALLER
 #else
 #define HAK_TAIL

@@ -3,8 +3,7 @@
  *
  * alternate   each of 500 threads in turn loads the plugin, works with it and unloads it
  * concurrent  four threads do so at once, 500 times each
- * deepbind    the plugin is loaded with RTLD_DEEPBIND, so that libc's malloc and free come first
- * for it, and exchanges blocks with the program and with libc
+ * deepbind    the plugin, loaded with RTLD_DEEPBIND, exchanges blocks with the program and libc
  *
  * The plugin lies beside the program, where libtool puts modules; PLUGIN_PATH says where. */
 #include "case.h"
