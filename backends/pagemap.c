@@ -164,39 +164,20 @@ pagemap_contains(const void *p)
 	return find_region(p, &shot) >= 0;
 }
 
-/* p's page's record, of whichever region, and that region's first; NULL where p is in none. */
-static struct slab *
-record_anywhere(const void *p, struct slab **records)
-{
-	uintptr_t last = RELAXED(hak_heap.last);
-	struct snapshot shot;
-
-	*records = hak_heap.records;
-	if (HAK_LIKELY(!pagemap_outside(last - (uintptr_t)p)))
-		return pagemap_record(p, last);
-	if (find_region(p, &shot) < 0)
-		return NULL;
-	*records = shot.records;
-	return record_of(&shot, p);
-}
-
 struct slab *
 pagemap_slab_slow(const void *p)
 {
-	struct slab *records, *s = record_anywhere(p, &records);
+	uint16_t *bin;
+	struct slab *s = pagemap_page(p, &bin);
 
-	if (!s)
-		return NULL;
-	if (slab_kind(s) == SLAB_INTERIOR) {
+	if (s && slab_kind(s) == SLAB_INTERIOR) {
 		size_t distance = s->npages;
-		if (distance > (size_t)(s - records))
-			return NULL;
-		s -= distance;
+		s = pagemap_page((const char *)p - distance * PAGE_BYTES, &bin);
 		/* A run that did not mark its later pages leaves old marks behind. */
-		if (slab_kind(s) == SLAB_INTERIOR || s->npages <= distance)
+		if (!s || slab_kind(s) == SLAB_INTERIOR || s->npages <= distance)
 			return NULL;
 	}
-	return slab_kind(s) > SLAB_FREE ? s : NULL;
+	return s && slab_kind(s) > SLAB_FREE ? s : NULL;
 }
 
 struct slab *
