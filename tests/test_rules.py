@@ -277,7 +277,9 @@ def test_isolate_with_others(library):
         return
     # The profile has no sample of an isolated site; learned lifetimes go on for others.
     rules = "symbol placed_site -> isolate, sample\nsymbol common_site -> lasting\n"
-    require_apart(library, rules, "malloc", 64, 1, 4000, PROFILE=4096, PROFILE_FILE="/dev/null")
+    with tempfile.TemporaryDirectory() as directory:
+        require_apart(library, rules, "malloc", 64, 1, 4000, PROFILE=4096,
+                      PROFILE_FILE=os.path.join(directory, "profile.json"))
     require_apart(library, rules, "malloc", 64, 1, 4000, PLACEMENT="lifetime")
     # Two rules have a group each; two sites of one rule share.
     rules = "symbol common_site -> isolate\nsymbol placed_site -> isolate\n"
