@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,11 +39,25 @@ os_file_create(const char *path)
 	return fd;
 }
 
+/* Nothing has that name, or a file. The system itself refuses to replace a directory. */
+static bool
+may_replace(const char *name)
+{
+	struct stat status;
+
+	if (syscall(SYS_newfstatat, (long)AT_FDCWD, name, &status, (long)AT_SYMLINK_NOFOLLOW) !=
+			0 ||
+		S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+		return true;
+	errno = EEXIST;
+	return false;
+}
+
 bool
 os_file_finish(int fd, const char *path, const char *name)
 {
 	/* Some file systems tell only now that there was no room. */
-	if (syscall(SYS_close, (long)fd) == 0 &&
+	if (syscall(SYS_close, (long)fd) == 0 && may_replace(name) &&
 		syscall(SYS_renameat2, (long)AT_FDCWD, path, (long)AT_FDCWD, name, 0L) == 0)
 		return true;
 	int error = errno;

@@ -13,8 +13,8 @@
 /* A new file for writing, for its owner's eyes only. One of that name from before is removed. The
  * descriptor, or -1. */
 int os_file_create(const char *path);
-/* Closes it and gives it its name, in place of what has that name. The file is gone when it
- * fails. */
+/* Closes it and gives it its name, in place of a file that has that name. A device, a pipe, a
+ * socket or a symbolic link is left alone: EEXIST. The file is gone when it fails. */
 bool os_file_finish(int fd, const char *path, const char *name);
 /* Closes and removes it. Preserves errno. */
 void os_file_discard(int fd, const char *path);

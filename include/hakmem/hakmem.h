@@ -96,10 +96,11 @@ const char *hak_variant(void);
 /* How its front-end caches blocks in this process, in a few words: "thread-local caches", or which
  * kind of rseq. Never NULL. */
 const char *hak_mechanism(void);
-/* Writes the profile of sampled allocations to a file, in place of what has that name, as JSON
+/* Writes the profile of sampled allocations to a file, in place of one of that name, as JSON
  * (docs/profile.md); NULL: to the one that HAKMEM_PROFILE_FILE names. 0, or -1 and errno: ENOTSUP
  * where the process does not profile (HAKMEM_PROFILE), EBUSY in a signal handler that interrupted
- * an allocation and while another thread forks, ENOMEM, or what the system says of the file. */
+ * an allocation and while another thread forks, ENOMEM, EEXIST where a device, a pipe, a socket or
+ * a symbolic link has that name, or what the system says of the file. */
 int hak_profile_dump(const char *path);
 /* True where p lies in memory that hakmem manages. */
 bool hak_is_in_heap(const void *p);

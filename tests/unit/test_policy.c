@@ -2,6 +2,8 @@
  * tests/unit/test_policy.c - arenas/policy: the table, publishing, and the file, good and bad. */
 #include "arenas/policy.h"
 
+#include <sys/stat.h>
+
 #include "arenas/elo.h"
 #include "base/config.h"
 #include "tests/unit/learn_unit.h"
@@ -338,6 +340,28 @@ START_TEST(test_no_file)
 }
 END_TEST
 
+/* What is no file is not replaced by one. */
+START_TEST(test_no_plain_file)
+{
+	char path[256], message[512];
+	struct learner l;
+	struct stat status;
+
+	temporary(path, sizeof(path));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	learn_begin(&l, POLICIES, 0, 1, 0);
+	struct capture c = capture_begin();
+	ck_assert(!policy_save(&l, NULL, 0, path));
+	capture_end(&c, message, sizeof(message));
+	ck_assert_msg(
+		strstr(message, path) && strstr(message, "cannot be written"), "'%s'", message);
+	ck_assert_int_eq(lstat(path, &status), 0);
+	ck_assert(S_ISFIFO(status.st_mode));
+	ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -354,5 +378,6 @@ main(void)
 	tcase_add_test(tc, test_bad_files);
 	tcase_add_loop_test(tc, test_random_files, 0, 2);
 	tcase_add_test(tc, test_no_file);
+	tcase_add_test(tc, test_no_plain_file);
 	return run_suite(suite);
 }

@@ -391,6 +391,32 @@ START_TEST(test_failures)
 }
 END_TEST
 
+/* Root could replace a device, and anybody his own pipe or link. */
+START_TEST(test_special)
+{
+	char names[4][256];
+	struct stat before, now;
+
+	ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+	ck_assert_int_eq(symlink("/dev/null", "link"), 0);
+	expect_failure("pipe", EEXIST);
+	expect_failure("link", EEXIST);
+	ck_assert_int_eq(lstat("pipe", &now), 0);
+	ck_assert(S_ISFIFO(now.st_mode));
+	ck_assert_int_eq(lstat("link", &now), 0);
+	ck_assert(S_ISLNK(now.st_mode));
+	ck_assert_uint_eq(files(names, LENGTH(names)), 2);
+	/* The name that a setting gives, too. Where a part cannot be written in its folder, the
+	 * system says so. */
+	ck_assert_int_eq(stat("/dev/null", &before), 0);
+	set_file("/dev/null");
+	ck_assert_int_eq(hak_profile_dump(NULL), -1);
+	ck_assert(errno == EEXIST || errno == EACCES);
+	ck_assert_int_eq(stat("/dev/null", &now), 0);
+	ck_assert_uint_eq(now.st_ino, before.st_ino);
+}
+END_TEST
+
 /* A disk that is full, as far as a limit on the size of files is one. */
 START_TEST(test_full)
 {
@@ -541,6 +567,7 @@ main(void)
 	tcase_add_test(tc, test_large);
 	tcase_add_test(tc, test_names);
 	tcase_add_test(tc, test_failures);
+	tcase_add_test(tc, test_special);
 	tcase_add_test(tc, test_full);
 	tcase_add_test(tc, test_signal);
 	tcase_add_test(tc, test_bad_signals);
