@@ -23,7 +23,7 @@
  * its magazines go back to their slabs while the CPU's caches hold them, if that pays
  * (arena_drain_scattered), and become so small. */
 #define DRAINS_IN_A_ROW 3
-#define SCATTERED_BLOCKS 32
+#define SCATTERED_BLOCKS 64
 /* A bin starts with magazines of this many bytes, at least one block, at most so many. */
 #define MAGAZINE_FIRST_BYTES 512
 #define MAGAZINE_FIRST 16

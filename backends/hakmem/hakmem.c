@@ -96,13 +96,15 @@ backend_dry(const struct backend_arena *a, unsigned cls)
 	return a->lists[cls].head == NULL;
 }
 
-/* The slab of a block on a free list; lists that the program has written into end here. */
-static struct slab *
-slab_of_free(const void *p)
+/* The slab of a block on a free list, and its kind; lists that the program has written into end
+ * here. */
+HAK_INLINE struct slab *
+slab_of_free(const void *p, enum slab_kind *kind)
 {
 	struct slab *s = pagemap_slab(p);
 
-	if (HAK_UNLIKELY(!s || slab_kind(s) < SLAB_TINY || slab_kind(s) > SLAB_LARGE))
+	*kind = s ? slab_kind(s) : SLAB_NONE;
+	if (HAK_UNLIKELY(*kind < SLAB_TINY || *kind > SLAB_LARGE))
 		log_fatal("corrupt heap: %p on a free list is no block", p);
 	return s;
 }
@@ -129,17 +131,18 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 		void *p = list;
 		if (ahead)
 			ahead = foresee(ahead);
-		struct slab *s = slab_of_free(p);
+		enum slab_kind kind;
+		struct slab *s = slab_of_free(p, &kind);
 		if (s->arena != a->index)
 			break;
 		struct slab_list *slabs = list_of(a, s->cls, s->sampled);
 		list = link_get(p);
-		if (slab_kind(s) == SLAB_TINY && HAK_UNLIKELY(s->group))
-			tiny_sealed_return(slabs, s, p);
-		else if (slab_kind(s) == SLAB_TINY)
-			tiny_return(slabs, s, p, now_ms);
-		else
+		if (kind != SLAB_TINY)
 			mid_return(slabs, s, p, now_ms);
+		else if (HAK_UNLIKELY(s->group))
+			tiny_sealed_return(slabs, s, p);
+		else
+			tiny_return(slabs, s, p, now_ms);
 	}
 	return list;
 }

@@ -102,7 +102,7 @@ slab_taken(struct slab_list *list, struct slab *s)
 }
 
 void
-slab_returned(struct slab_list *list, struct slab *s)
+slab_changed(struct slab_list *list, struct slab *s)
 {
 	if (s->state == SLAB_FULL) {
 		/* At the head: the fullest slabs serve next, so that others can empty. */
@@ -113,16 +113,11 @@ slab_returned(struct slab_list *list, struct slab *s)
 		slab_death(list, s);
 }
 
-uint32_t
-slab_index(const struct slab *s, const void *p)
+void
+slab_no_block(const struct slab *s, const void *p)
 {
-	size_t offset = (size_t)((const char *)p - s->base);
-	uint32_t index = sizeclass_divide(s->cls, offset);
-
-	if (HAK_UNLIKELY(index * sizeclass_size(s->cls) != offset || index >= s->cut.fresh))
-		log_fatal("free of %p: not the start of a block (slab %p, blocks of %u bytes)", p,
-			(void *)s->base, sizeclass_size(s->cls));
-	return index;
+	log_fatal("free of %p: not the start of a block (slab %p, blocks of %u bytes)", p,
+		(void *)s->base, sizeclass_size(s->cls));
 }
 
 void

@@ -49,11 +49,32 @@ struct slab *slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cl
 void slab_mark(const struct slab_list *list, struct slab *s);
 /* After blocks were taken from s: off the list when full. */
 void slab_taken(struct slab_list *list, struct slab *s);
+/* slab_returned where s was full or is empty. */
+void slab_changed(struct slab_list *list, struct slab *s);
+/* The end, by a message. */
+_Noreturn void slab_no_block(const struct slab *s, const void *p) __attribute__((cold));
+
 /* After a block came back to s: onto the list when it was full, dead when it is empty. The page
  * heap keeps the pages warm for whichever class needs them next. */
-void slab_returned(struct slab_list *list, struct slab *s);
+HAK_INLINE void
+slab_returned(struct slab_list *list, struct slab *s)
+{
+	if (HAK_UNLIKELY(s->state == SLAB_FULL || slab_is_empty(s)))
+		slab_changed(list, s);
+}
+
 /* The index of block p; aborts where p is not the start of a block that was handed out. */
-uint32_t slab_index(const struct slab *s, const void *p);
+HAK_INLINE uint32_t
+slab_index(const struct slab *s, const void *p)
+{
+	size_t offset = (size_t)((const char *)p - s->base);
+	uint32_t index = sizeclass_divide(s->cls, offset);
+
+	if (HAK_UNLIKELY(index * sizeclass_size(s->cls) != offset || index >= s->cut.fresh))
+		slab_no_block(s, p);
+	return index;
+}
+
 void slab_audit(const struct slab_list *list, enum slab_kind kind);
 
 #endif

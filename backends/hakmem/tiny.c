@@ -138,19 +138,3 @@ tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 	}
 	return b->count;
 }
-
-void
-tiny_return(struct slab_list *list, struct slab *s, void *p, uint32_t now_ms)
-{
-	uint32_t index = slab_index(s, p);
-
-	if (HAK_UNLIKELY(s->cut.free.list == p || s->cut.nfree == s->cut.fresh))
-		log_fatal("double free of %p", p);
-	if (HAK_UNLIKELY(s->cut.purged != 0))
-		tiny_changed(s, index);
-	s->since_ms = now_ms;
-	*(void **)p = s->cut.free.list;
-	s->cut.free.list = p;
-	s->cut.nfree++;
-	slab_returned(list, s);
-}
