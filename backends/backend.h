@@ -152,8 +152,8 @@ uint32_t backend_refill(
 	struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most, struct batch *b);
 /* True where a refill of the class would have to map a new slab. */
 bool backend_dry(const struct backend_arena *a, unsigned cls);
-/* Takes blocks, linked through their first words, back into their slabs, up to the first that is
- * another arena's; returns what is left of the list. */
+/* Takes a list's blocks, linked through their first words, back into their slabs, but for those of
+ * other arenas: returns the list of these. */
 void *backend_return(struct backend_arena *a, void *list, uint32_t now_ms);
 /* One block of any class. *zeroed is true where the caller wants zeroes, which a back-end may heed
  * or not, and is set to whether the block reads as zero. */

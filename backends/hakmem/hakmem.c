@@ -124,6 +124,7 @@ void *
 backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 {
 	const void *ahead = link_get(list);
+	void *others = NULL;
 
 	for (unsigned i = 0; i < RETURN_AHEAD && ahead; i++)
 		ahead = foresee(ahead);
@@ -133,10 +134,13 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 			ahead = foresee(ahead);
 		enum slab_kind kind;
 		struct slab *s = slab_of_free(p, &kind);
-		if (s->arena != a->index)
-			break;
-		struct slab_list *slabs = list_of(a, s->cls, s->sampled);
 		list = link_get(p);
+		if (s->arena != a->index) {
+			link_set(p, others);
+			others = p;
+			continue;
+		}
+		struct slab_list *slabs = list_of(a, s->cls, s->sampled);
 		if (kind != SLAB_TINY)
 			mid_return(slabs, s, p, now_ms);
 		else if (HAK_UNLIKELY(s->group))
@@ -144,7 +148,7 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 		else
 			tiny_return(slabs, s, p, now_ms);
 	}
-	return list;
+	return others;
 }
 
 static void *

@@ -236,6 +236,7 @@ backend_dry(const struct backend_arena *a, unsigned cls)
 void *
 backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 {
+	void *others = NULL;
 	uint16_t *bin;
 
 	(void)now_ms;
@@ -246,16 +247,19 @@ backend_return(struct backend_arena *a, void *list, uint32_t now_ms)
 			log_fatal("corrupt heap: %p on a free list is no block", p);
 		if (HAK_UNLIKELY(!is_out(page, p) || slab_kind(page) == SLAB_BIG))
 			bad_block(p);
-		if (page->arena != a->index)
-			break;
 		list = link_get(p);
+		if (page->arena != a->index) {
+			link_set(p, others);
+			others = p;
+			continue;
+		}
 		unsigned cls = jemalloc_class(page);
 		a->out[cls]--;
 		a->holes[cls]++;
 		note_back(page, p, bin);
 		dallocx(p, MALLOCX_TCACHE_NONE);
 	}
-	return list;
+	return others;
 }
 
 void *

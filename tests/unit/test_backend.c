@@ -330,7 +330,7 @@ START_TEST(test_resize_refused)
 }
 END_TEST
 
-/* A list stops at the first block that is another arena's. */
+/* The blocks of other arenas are left. */
 START_TEST(test_other_arena)
 {
 	static struct backend_arena other;
@@ -347,9 +347,10 @@ START_TEST(test_other_arena)
 	link_set(b, c);
 	link_set(a, b);
 	ck_assert_ptr_eq(backend_return(&arena, a, 0), b);
+	ck_assert_ptr_null(link_get(b));
 	ck_assert_uint_eq(backend_owner(b, &cls), ARENA + 1);
-	ck_assert_ptr_eq(backend_return(&other, b, 0), c);
-	ck_assert_ptr_null(backend_return(&arena, c, 0));
+	ck_assert_uint_eq(backend_arena_live(&arena), 0);
+	ck_assert_ptr_null(backend_return(&other, b, 0));
 	ck_assert_uint_eq(backend_totals().used, 0);
 }
 END_TEST
