@@ -67,11 +67,24 @@ sizeclass_tiny_bin(size_t size)
 {
 	return sizeclass_tiny_table[(size + TINY_STEP - 1) / TINY_STEP];
 }
+
+HAK_INLINE char *
+sizeclass_tiny_bin_in(char *bins, size_t size)
+{
+	return bins + sizeclass_tiny_bin(size);
+}
 #else
 HAK_INLINE size_t
 sizeclass_tiny_bin(size_t size)
 {
 	return round_up(size, TINY_STEP);
+}
+
+/* As sizeclass_bin_in. The sum is rounded: an instruction less than a sum with what was rounded. */
+HAK_INLINE char *
+sizeclass_tiny_bin_in(char *bins, size_t size)
+{
+	return (char *)round_up((uintptr_t)bins + size, TINY_STEP);
 }
 #endif
 
@@ -87,6 +100,15 @@ sizeclass_bin(size_t size)
 	if (HAK_LIKELY(size <= LARGE_MAX))
 		return sizeclass_large_table[(size - 1) / LARGE_STEP] * (size_t)TINY_STEP;
 	return 0;
+}
+
+/* The bin for `size` of those that begin at `bins`, a multiple of TINY_STEP. */
+HAK_INLINE char *
+sizeclass_bin_in(char *bins, size_t size)
+{
+	if (HAK_LIKELY(size <= TINY_MAX))
+		return sizeclass_tiny_bin_in(bins, size);
+	return bins + sizeclass_bin(size);
 }
 
 /* The class for 1 <= size <= LARGE_MAX. */

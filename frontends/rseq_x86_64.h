@@ -86,7 +86,8 @@ rseq_pop(struct os_rseq_area *area, size_t offset)
 
 	__asm__ volatile goto(RSEQ_BEGIN
 		"addq %[base], %[cache]\n\t"
-		"movq (%[cache], %[offset]), %[word]\n\t" /* first block, count */
+		"addq %[offset], %[cache]\n\t"            /* the bin, at no distance: ADR 31 */
+		"movq (%[cache]), %[word]\n\t"            /* first block, count */
 		RSEQ_DELAY(2)
 		"movq %[mask], %[p]\n\t"
 		"andq %[word], %[p]\n\t"                  /* the first block */
@@ -99,7 +100,7 @@ rseq_pop(struct os_rseq_area *area, size_t offset)
 		"addq (%[p]), %[word]\n\t"                /* the next block: still this CPU's */
 		RSEQ_DELAY(4)
 		"subq %[one], %[word]\n\t"                /* one block less */
-		"movq %[word], (%[cache], %[offset])\n"   /* commit */
+		"movq %[word], (%[cache])\n"              /* commit */
 		RSEQ_END
 		: [p] "=&a"(p), [cache] "=&r"(cache), [word] "=&r"(word), [back] "=&r"(back)
 		  RSEQ_DELAY_OUT
@@ -125,9 +126,10 @@ rseq_push(struct os_rseq_area *area, size_t offset, void *p)
 
 	__asm__ volatile goto(RSEQ_BEGIN
 		"addq %[base], %[cache]\n\t"
-		"movq (%[cache], %[offset]), %[word]\n\t" /* first block, count */
+		"addq %[offset], %[cache]\n\t"            /* the bin, at no distance: ADR 31 */
+		"movq (%[cache]), %[word]\n\t"            /* first block, count */
 		RSEQ_DELAY(2)
-		"cmpq 8(%[cache], %[offset]), %[word]\n\t" /* the limit has its count there too */
+		"cmpq 8(%[cache]), %[word]\n\t"           /* the limit has its count there too */
 		"jae %l[full]\n\t"
 		"movq %[mask], %[head]\n\t"
 		"andq %[word], %[head]\n\t"
@@ -139,7 +141,7 @@ rseq_push(struct os_rseq_area *area, size_t offset, void *p)
 		"addq %[p], %[word]\n\t"
 		RSEQ_DELAY(4)
 		"addq %[one], %[word]\n\t"
-		"movq %[word], (%[cache], %[offset])\n"   /* commit */
+		"movq %[word], (%[cache])\n"              /* commit */
 		RSEQ_END
 		: [cache] "=&r"(cache), [word] "=&r"(word), [head] "=&r"(head) RSEQ_DELAY_OUT
 		: RSEQ_COMMON, [base] "m"(hak_rseq.free_base), [mask] "m"(hak_rseq.mask),
