@@ -75,6 +75,9 @@ arena_note_room(struct arena *a, unsigned cls)
 		atomic_fetch_and_explicit(nonempty, ~bit, memory_order_relaxed);
 }
 
+/* In a heap of up to so many bytes scattered magazines are handed on: transfer caches have room for
+ * all that is free. */
+#define ARENA_SCATTER_HEAP ((size_t)8 << 20)
 /* Notes that this thread refills or drains; how often it alone has done so since another did, 0 the
  * first time, up to a bound. */
 uint32_t arena_note_use(struct arena *a);

@@ -6,12 +6,14 @@
  * block. In the slabs' lists neighbours come together again, and the slabs that empty are handed
  * out in the order of addresses. It costs a look at the record of each block's slab, which is
  * little while the blocks are still in the CPU's caches, and where no other CPU writes to the
- * slabs: as long as one thread alone uses the arena. */
+ * slabs: as long as one thread alone uses the arena. In a small heap it is not worth even that,
+ * since all that is free waits in caches, and most of it in the CPU's. */
 #include "arenas/arena.h"
 #include "arenas/internal.h"
 #include "arenas/transfer.h"
 #include "backends/os.h"
 #include "backends/pagemap.h"
+#include "backends/pages.h"
 #include "base/probe.h"
 
 /* Scattered are so many of so many links at the head that lead as far as a slab is long. */
@@ -62,7 +64,8 @@ arena_drain_scattered(unsigned cls, struct magazine m)
 {
 	unsigned owned_cls;
 
-	if (cls >= CLASS_MID || m.count <= LINKS || !is_scattered(m))
+	if (cls >= CLASS_MID || m.count <= LINKS || pages_totals().used <= ARENA_SCATTER_HEAP ||
+		!is_scattered(m))
 		return false;
 	uint16_t owner = backend_owner(m.head, &owned_cls);
 	struct arena *a = owned_cls == cls ? arena_at(owner) : NULL;

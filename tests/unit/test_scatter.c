@@ -13,13 +13,18 @@
 #define LONG 10000
 
 static char *blocks[SLABS * SLAB_BLOCKS];
+static void *large;
 
 static void
 start_with_slabs(void)
 {
+	bool zeroed = false;
 	size_t n = 0;
 
 	start(1);
+	/* The heap is large enough. */
+	large = backend_big_alloc(ARENA_SCATTER_HEAP, PAGE_BYTES, &zeroed);
+	ck_assert_ptr_nonnull(large);
 	while (n < LENGTH(blocks)) {
 		size_t left = LENGTH(blocks) - n;
 		struct magazine m = refill(CLS, 0, left < 64 ? (uint32_t)left : 64);
@@ -104,6 +109,20 @@ START_TEST(test_kept)
 }
 END_TEST
 
+/* Where all that is free finds room in transfer caches, nothing goes back. */
+START_TEST(test_small)
+{
+	start_with_slabs();
+	use(USES);
+	ck_assert(arena_drain_scattered(CLS, magazine_of(0, SLAB_BLOCKS, SLABS)));
+	ck_assert(backend_big_free(large));
+	backend_reclaim();
+	ck_assert_uint_le(pages_totals().used, ARENA_SCATTER_HEAP);
+	ck_assert(!arena_drain_scattered(CLS, magazine_of(1, SLAB_BLOCKS, SLABS)));
+	arena_audit();
+}
+END_TEST
+
 static void *
 refill_once(void *arg)
 {
@@ -177,6 +196,7 @@ main(void)
 	tcase_add_test(tc, test_returned);
 	tcase_add_test(tc, test_waiting);
 	tcase_add_test(tc, test_kept);
+	tcase_add_test(tc, test_small);
 	tcase_add_test(tc, test_alone);
 	tcase_add_test(tc, test_held);
 	tcase_add_test(tc, test_broken);
