@@ -331,8 +331,11 @@ borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 {
 	unsigned group = d->chosen->index / MAX_ARENAS;
 	uint64_t bits = RELAXED(d->chosen->nonempty[d->cls]) & ~d->chosen->bit;
+	uint16_t lessee = b->lessee;
 	bool got = false;
 
+	/* What others have, whomever it is for. */
+	b->lessee = 0;
 	for (; bits && !got; bits &= bits - 1) {
 		struct arena *a = arena_at(group * MAX_ARENAS + (unsigned)__builtin_ctzll(bits));
 		bool last = (bits & (bits - 1)) == 0;
@@ -342,6 +345,7 @@ borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 		a->counts.borrowed += got;
 		lock_release(&a->lock);
 	}
+	b->lessee = lessee;
 	return got;
 }
 
@@ -368,6 +372,25 @@ map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct b
 	return got;
 }
 
+/* Of this thread's cache; 0 where there is none. */
+static HAK_TLS uint16_t cache_number;
+
+void
+arena_lease_to(const void *cache)
+{
+	cache_number = cache ? (uint16_t)(1 + (uintptr_t)cache / CACHE_LINE % UINT16_MAX) : 0;
+}
+
+/* Whom fresh blocks of the class are for; anybody above a soft limit, so that no slab is mapped
+ * while another has some. */
+static uint16_t
+lessee(unsigned cls)
+{
+	if (pages_over_soft(sizeclass_size(cls)))
+		return 0;
+	return cache_number ? cache_number : (uint16_t)(1 + os_cpu() % UINT16_MAX);
+}
+
 struct magazine
 arena_refill_in(unsigned group, unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 {
@@ -378,6 +401,7 @@ arena_refill_in(unsigned group, unsigned cls, uintptr_t site, uint32_t want, uin
 	bool got;
 
 	b.nchains = b.nblocks = b.nfresh = b.count = 0;
+	b.lessee = lessee(cls);
 	if (!a)
 		return m;
 	/* Another thread is in there, perhaps without a CPU: others may have what is wanted. */

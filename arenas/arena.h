@@ -68,6 +68,9 @@ void arena_isolate(unsigned first, unsigned bins);
 void arena_split(void);
 /* One past the highest index that an arena may have. */
 unsigned arena_end(void);
+/* From now on what this thread refills is for that cache: fresh memory is touched for one cache by
+ * the slab. NULL, as at first: for the CPU's. */
+void arena_lease_to(const void *cache);
 /* A magazine of class cls, of about `want` and at most `most` blocks, from the group's arena for
  * the site; empty when memory is exhausted. Sealed blocks come as a sealed list. */
 struct magazine arena_refill_in(

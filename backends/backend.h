@@ -63,7 +63,8 @@ struct batch {
 	void *blocks[BATCH_BLOCKS];
 	char *fresh; /* consecutive blocks, in no list: new, or their pages were given back */
 	uint32_t nfresh;
-	uint32_t count; /* all of the above together */
+	uint32_t count;  /* all of the above together */
+	uint16_t lessee; /* the number of the cache that they are for; 0: any */
 };
 
 /* Bytes of each tier that a back-end can tell. */
@@ -146,8 +147,8 @@ void backend_arena_init(struct backend_arena *a, uint16_t index, unsigned group,
 /* The arena's blocks are to pass all bins: the bin ids of its pages are 0. After the above, before
  * anything else; for arenas of group 0, in back-ends with BACKEND_GROUPS. */
 void backend_arena_apart(struct backend_arena *a);
-/* Blocks of a class below BIN_CLASSES: at least one and up to `most`, about `want`, into the zeroed
- * *b; returns their number. */
+/* Blocks of a class below BIN_CLASSES: at least one and up to `most`, about `want`, into *b, which
+ * is zeroed but for its lessee; returns their number. A back-end may heed the lessee or not. */
 uint32_t backend_refill(
 	struct backend_arena *a, unsigned cls, uint32_t want, uint32_t most, struct batch *b);
 /* True where a refill of the class would have to map a new slab. */

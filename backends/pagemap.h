@@ -73,7 +73,9 @@ struct slab {
 		/* Arena lock. Invariant: handed_out + free + (capacity - fresh) == capacity,
 		 * audited. */
 		struct {
-			uint32_t fresh; /* blocks below this index have been handed out before */
+			uint16_t fresh; /* blocks below this index have been handed out before */
+			/* Tiny: who took the last fresh ones, and gets the next. */
+			uint16_t lessee;
 			uint32_t nfree; /* freed blocks held by the slab */
 			union {
 				void *list;      /* Tiny: through the first word of each block */

@@ -139,6 +139,7 @@ cache_create(void)
 		caches.live = c;
 		RELAXED_SET(caches.count, RELAXED(caches.count) + 1);
 		hak_tls.own = c;
+		arena_lease_to(c);
 	}
 	lock_release(&caches.lock);
 	return c;
@@ -166,6 +167,7 @@ thread_exit(void *cache)
 	enter();
 	hak_tls.own = NULL;
 	hak_tls.dead = true;
+	arena_lease_to(NULL);
 	for (unsigned cls = 1; cls < BIN_CLASSES; cls++) {
 		if (cls == BIN_CLASSES / 2)
 			HAK_INJECT(INJECT_CACHE_EXIT);

@@ -160,6 +160,7 @@ take(struct backend_arena *a, struct slab_list *list, unsigned cls, bool *zeroed
 		return large_take(list, cls, a->index, zeroed);
 	*zeroed = false;
 	b.nchains = b.nblocks = b.nfresh = b.count = 0;
+	b.lessee = 0;
 	if (refill(a, list, cls, 1, 1, &b) == 0)
 		return NULL;
 	return b.nfresh ? b.fresh : b.nblocks ? b.blocks[0] : b.chains[0].head;

@@ -67,6 +67,7 @@ slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t a
 	s->apart = list->apart;
 	s->cut.purged = 0;
 	s->cut.fresh = 0;
+	s->cut.lessee = 0;
 	s->cut.nfree = 0;
 	s->cut.free.bitmap = 0;
 	if (kind == SLAB_TINY)

@@ -8,6 +8,13 @@
 /* Blocks of a list are asked for ahead where there are so many, and one for so many lines. */
 #define PREFETCH_LEAST 16
 #define PREFETCH_PART 4
+/* A refill looks at so many slabs of those with room. */
+#define LOOKS 8
+/* Fresh blocks of so many slabs wait for their lessees before one takes another's. */
+#define LEASES 4
+/* The largest blocks that are leased: of larger ones few share a page, and a slab for each thread
+ * is more memory. */
+#define LEASE_SIZE 256
 
 /* A link that the program has overwritten must not lead out of its slab. */
 static void
@@ -110,30 +117,79 @@ list_serves(const struct slab *s, uint32_t want)
 	return n > want / 2 || (n > 0 && s->cut.fresh == slab_capacity(s));
 }
 
+/* The first of the list's slabs whose free blocks serve; NULL where none of a few does. */
+static struct slab *
+serving(struct slab *s, uint32_t want)
+{
+	for (unsigned i = 0; s && i < LOOKS; i++, s = s->cut.next)
+		if (list_serves(s, want))
+			return s;
+	return NULL;
+}
+
+/* A slab, from s on, whose fresh blocks are the lessee's or nobody's; where too many wait for
+ * others, one of these; NULL where a new slab is better. Fresh memory is touched for one thread by
+ * the slab: were it by the page, each of two threads would have what the processor fetches ahead
+ * of it taken from the other's caches, round after round (ADR 32). */
+static struct slab *
+leased(struct slab *s, uint16_t lessee)
+{
+	struct slab *others = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; s && i < LOOKS; i++, s = s->cut.next) {
+		if (s->cut.fresh == slab_capacity(s))
+			continue;
+		if (!s->cut.lessee || s->cut.lessee == lessee)
+			return s;
+		others = others ? others : s;
+		n++;
+	}
+	return n < LEASES ? NULL : others;
+}
+
+/* Adds fresh blocks of a slab that is leased to whom the batch is for, perhaps of a new one;
+ * returns the slab. NULL where that would be a new one and others have something in the batch
+ * already. */
+static struct slab *
+take_leased(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want, uint32_t most,
+	struct batch *b)
+{
+	uint16_t lessee = sizeclass_size(cls) <= LEASE_SIZE ? b->lessee : 0;
+	struct slab *s = lessee ? leased(list->head, lessee) : list->head;
+
+	if (!s && b->count > 0)
+		return NULL;
+	if (!s && !(s = slab_birth(list, SLAB_TINY, cls, arena)))
+		s = list->head;
+	s->cut.lessee = lessee;
+	tiny_take_fresh(s, want, most, b);
+	return s;
+}
+
 uint32_t
 tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want, uint32_t most,
 	struct batch *b)
 {
 	while (b->count < want && b->nchains < BATCH_CHAINS && b->nfresh == 0) {
-		struct slab *s = list->head;
-		if (!s) {
-			/* What there is will do; a slab's birth is for those who have nothing. */
-			if (b->count > 0)
-				break;
-			s = slab_birth(list, SLAB_TINY, cls, arena);
-			if (!s)
-				break;
-		}
-		if (list_serves(s, want - b->count)) {
+		/* What there is will do; a slab's birth is for those who have nothing. */
+		if (!list->head && (b->count > 0 || !slab_birth(list, SLAB_TINY, cls, arena)))
+			break;
+		struct slab *s = serving(list->head, want - b->count);
+		if (s) {
 			/* To cut a list is to walk over its blocks, which are cold: not for the
 			 * rest of what is more than half full. */
 			if (b->count > want / 2 && list_length(s) > most - b->count)
 				break;
 			take_list(s, most - b->count, b);
-		} else if (s->cut.fresh < slab_capacity(s))
-			tiny_take_fresh(s, want - b->count, most - b->count, b);
-		else
+		} else if (list->head->cut.fresh < slab_capacity(list->head)) {
+			s = take_leased(list, cls, arena, want - b->count, most - b->count, b);
+			if (!s)
+				break;
+		} else {
+			s = list->head;
 			take_purged(s, most - b->count, b);
+		}
 		slab_taken(list, s);
 	}
 	return b->count;

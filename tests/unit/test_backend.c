@@ -108,7 +108,7 @@ step_refill(void)
 	unsigned cls = random_class(CLASS_TINY, BIN_CLASSES);
 	uint32_t want = 1 + (uint32_t)rng_below(&rng, 100);
 	uint32_t most = want + (uint32_t)rng_below(&rng, 100);
-	struct batch b = {0};
+	struct batch b = {.lessee = (uint16_t)rng_below(&rng, 8)};
 	uint32_t n, held = 0;
 
 	if (block_count + most > BLOCKS_MAX || live_bytes > 64 * MIB)
@@ -327,6 +327,83 @@ START_TEST(test_resize_refused)
 	ck_assert(!backend_resize(&apart, p, 2 * PAGE_BYTES));
 	p = backend_take(&arena, sizeclass_of(PAGE_BYTES), &zeroed);
 	ck_assert(backend_resize(&arena, p, 2 * PAGE_BYTES));
+}
+END_TEST
+
+/* --- leases ----------------------------------------------------------------------------------- */
+
+/* Some fresh blocks for the cache of that number; the first of them. */
+static char *
+lease(unsigned cls, uint16_t lessee, uint32_t want)
+{
+	struct batch b = {.lessee = lessee};
+
+	ck_assert_uint_ge(backend_refill(&arena, cls, want, want, &b), want);
+	ck_assert_uint_eq(b.nfresh, want);
+	return b.fresh;
+}
+
+static size_t
+page_of(const char *p)
+{
+	return (uintptr_t)p / PAGE_BYTES;
+}
+
+/* Each cache gets its fresh blocks from a slab of its own, as long as there are few. */
+START_TEST(test_leases)
+{
+	unsigned small = sizeclass_of(64), large = sizeclass_of(512);
+	char *first[4], *p;
+
+	start();
+	for (uint16_t i = 0; i < 4; i++) {
+		first[i] = lease(small, i + 1, 8);
+		for (uint16_t j = 0; j < i; j++)
+			ck_assert_uint_ne(page_of(first[i]), page_of(first[j]));
+	}
+	for (uint16_t i = 0; i < 4; i++)
+		ck_assert_ptr_eq(lease(small, i + 1, 8), first[i] + (size_t)8 * 64);
+	/* A fifth one is content with another's, and has it from then on. */
+	p = lease(small, 5, 8);
+	unsigned shared = 0;
+	while (shared < 4 && page_of(p) != page_of(first[shared]))
+		shared++;
+	ck_assert_uint_lt(shared, 4);
+	ck_assert_ptr_eq(lease(small, 5, 8), p + (size_t)8 * 64);
+	/* Who is no cache takes what there is. */
+	p = lease(small, 0, 8);
+	for (shared = 0; shared < 4 && page_of(p) != page_of(first[shared]);)
+		shared++;
+	ck_assert_uint_lt(shared, 4);
+	/* Large ones share. */
+	p = lease(large, 1, 2);
+	ck_assert_ptr_eq(lease(large, 2, 2), p + (size_t)2 * 512);
+	backend_audit(&arena);
+}
+END_TEST
+
+/* Blocks that were freed serve before fresh memory is touched, whosever slab they are in. */
+START_TEST(test_freed_before_fresh)
+{
+	unsigned cls = sizeclass_of(64);
+	struct batch b = {.lessee = 2};
+	void *list = NULL;
+	char *mine, *other;
+
+	start();
+	other = lease(cls, 1, 16);
+	mine = lease(cls, 2, 16);
+	for (size_t i = 0; i < 16; i++) {
+		link_set(other + i * 64, list);
+		list = i < 15 ? other + i * 64 : list;
+	}
+	ck_assert_ptr_null(backend_return(&arena, list, 0));
+	ck_assert_uint_eq(backend_refill(&arena, cls, 15, 16, &b), 15);
+	ck_assert_uint_eq(b.nfresh, 0);
+	ck_assert_uint_eq(page_of(b.chains[0].head), page_of(other));
+	/* And then this cache's own. */
+	ck_assert_ptr_eq(lease(cls, 2, 8), mine + (size_t)16 * 64);
+	backend_audit(&arena);
 }
 END_TEST
 
@@ -675,6 +752,8 @@ main(void)
 	tcase_add_loop_test(tc, test_each_class, 1, CLASS_END);
 	tcase_add_test(tc, test_resize);
 	tcase_add_test(tc, test_resize_refused);
+	tcase_add_test(tc, test_leases);
+	tcase_add_test(tc, test_freed_before_fresh);
 	tcase_add_test(tc, test_other_arena);
 	tcase_add_loop_test(tc, test_misuse, 0, (int)LENGTH(tier_sizes));
 	tcase_add_test(tc, test_never_a_block);
