@@ -271,6 +271,7 @@ struct demand {
 	unsigned cls;
 	uint32_t want, most;
 	uint32_t now_ms;
+	uint16_t lessee; /* of what the chosen arena has */
 };
 
 /* take_blocks of an isolated group: a waiting magazine, else blocks of the slabs. */
@@ -294,11 +295,12 @@ static bool
 take_blocks(
 	struct arena *a, const struct demand *d, bool birth, struct magazine *m, struct batch *b)
 {
-	if (HAK_UNLIKELY(a->seals))
-		return take_sealed(a, d, birth, m, b);
-
 	struct depot *depot = &a->depots[d->cls];
 	bool lent = a != d->chosen, foreign = false;
+
+	b->lessee = lent ? 0 : d->lessee;
+	if (HAK_UNLIKELY(a->seals))
+		return take_sealed(a, d, birth, m, b);
 
 	*m = depot_pop_own(depot, os_cpu(), d->now_ms);
 	if (!m->head && d->cls >= CLASS_MID) {
@@ -331,11 +333,8 @@ borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 {
 	unsigned group = d->chosen->index / MAX_ARENAS;
 	uint64_t bits = RELAXED(d->chosen->nonempty[d->cls]) & ~d->chosen->bit;
-	uint16_t lessee = b->lessee;
 	bool got = false;
 
-	/* What others have, whomever it is for. */
-	b->lessee = 0;
 	for (; bits && !got; bits &= bits - 1) {
 		struct arena *a = arena_at(group * MAX_ARENAS + (unsigned)__builtin_ctzll(bits));
 		bool last = (bits & (bits - 1)) == 0;
@@ -345,7 +344,6 @@ borrow(const struct demand *d, bool wait, struct magazine *m, struct batch *b)
 		a->counts.borrowed += got;
 		lock_release(&a->lock);
 	}
-	b->lessee = lessee;
 	return got;
 }
 
@@ -375,10 +373,16 @@ map_blocks(struct arena *a, const struct demand *d, struct magazine *m, struct b
 /* Of this thread's cache; 0 where there is none. */
 static HAK_TLS uint16_t cache_number;
 
+static uint16_t
+lease_number(uintptr_t n)
+{
+	return (uint16_t)(1 + n % UINT16_MAX);
+}
+
 void
 arena_lease_to(const void *cache)
 {
-	cache_number = cache ? (uint16_t)(1 + (uintptr_t)cache / CACHE_LINE % UINT16_MAX) : 0;
+	cache_number = cache ? lease_number((uintptr_t)cache / CACHE_LINE) : 0;
 }
 
 /* Whom fresh blocks of the class are for; anybody above a soft limit, so that no slab is mapped
@@ -388,20 +392,19 @@ lessee(unsigned cls)
 {
 	if (pages_over_soft(sizeclass_size(cls)))
 		return 0;
-	return cache_number ? cache_number : (uint16_t)(1 + os_cpu() % UINT16_MAX);
+	return cache_number ? cache_number : lease_number(os_cpu());
 }
 
 struct magazine
 arena_refill_in(unsigned group, unsigned cls, uintptr_t site, uint32_t want, uint32_t most)
 {
 	struct arena *a = arena_of_site(group, site, cls);
-	const struct demand d = {a, cls, want, most, os_now_ms()};
+	const struct demand d = {a, cls, want, most, os_now_ms(), lessee(cls)};
 	struct magazine m = {NULL, 0};
 	struct batch b;
 	bool got;
 
 	b.nchains = b.nblocks = b.nfresh = b.count = 0;
-	b.lessee = lessee(cls);
 	if (!a)
 		return m;
 	/* Another thread is in there, perhaps without a CPU: others may have what is wanted. */

@@ -33,14 +33,9 @@ mid_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want, 
 	bool zeroed;
 
 	while (b->count < want && b->nblocks < BATCH_BLOCKS) {
-		struct slab *s = list->head;
-		if (!s) {
-			if (b->count > 0)
-				break;
-			s = slab_birth(list, kind, cls, arena);
-			if (!s)
-				break;
-		}
+		struct slab *s = slab_first(list, kind, cls, arena, b->count == 0);
+		if (!s)
+			break;
 		b->blocks[b->nblocks++] = mid_take(list, s, &zeroed);
 		b->count++;
 	}

@@ -45,6 +45,13 @@ slab_is_full(const struct slab *s)
 /* A new slab of the class, in the list; NULL when memory is exhausted. The pages of samples, of
  * lists apart, and of groups without bins, have bin 0, so that their frees take the slow path. */
 struct slab *slab_birth(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena);
+/* The list's first slab with room; where there is none, a new one if `birth` allows it, or NULL. */
+HAK_INLINE struct slab *
+slab_first(struct slab_list *list, enum slab_kind kind, unsigned cls, uint16_t arena, bool birth)
+{
+	return list->head || !birth ? list->head : slab_birth(list, kind, cls, arena);
+}
+
 /* Makes the run's records and bin ids those of a slab of its class in the list. */
 void slab_mark(const struct slab_list *list, struct slab *s);
 /* After blocks were taken from s: off the list when full. */

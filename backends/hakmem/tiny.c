@@ -173,21 +173,22 @@ tiny_refill(struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want,
 {
 	while (b->count < want && b->nchains < BATCH_CHAINS && b->nfresh == 0) {
 		/* What there is will do; a slab's birth is for those who have nothing. */
-		if (!list->head && (b->count > 0 || !slab_birth(list, SLAB_TINY, cls, arena)))
+		struct slab *first = slab_first(list, SLAB_TINY, cls, arena, b->count == 0);
+		if (!first)
 			break;
-		struct slab *s = serving(list->head, want - b->count);
+		struct slab *s = serving(first, want - b->count);
 		if (s) {
 			/* To cut a list is to walk over its blocks, which are cold: not for the
 			 * rest of what is more than half full. */
 			if (b->count > want / 2 && list_length(s) > most - b->count)
 				break;
 			take_list(s, most - b->count, b);
-		} else if (list->head->cut.fresh < slab_capacity(list->head)) {
+		} else if (first->cut.fresh < slab_capacity(first)) {
 			s = take_leased(list, cls, arena, want - b->count, most - b->count, b);
 			if (!s)
 				break;
 		} else {
-			s = list->head;
+			s = first;
 			take_purged(s, most - b->count, b);
 		}
 		slab_taken(list, s);

@@ -24,14 +24,9 @@ tiny_sealed_refill(
 	struct slab_list *list, unsigned cls, uint16_t arena, uint32_t want, struct batch *b)
 {
 	while (b->count < want && b->nblocks < BATCH_BLOCKS && b->nfresh == 0) {
-		struct slab *s = list->head;
-		if (!s) {
-			if (b->count > 0)
-				break;
-			s = slab_birth(list, SLAB_TINY, cls, arena);
-			if (!s)
-				break;
-		}
+		struct slab *s = slab_first(list, SLAB_TINY, cls, arena, b->count == 0);
+		if (!s)
+			break;
 		if (s->cut.nfree == 0)
 			tiny_take_fresh(s, want - b->count, want - b->count, b);
 		while (s->cut.nfree > 0 && b->count < want && b->nblocks < BATCH_BLOCKS) {
@@ -47,7 +42,7 @@ void
 tiny_sealed_return(struct slab_list *list, struct slab *s, void *p)
 {
 	slab_index(s, p);
-	if (HAK_UNLIKELY(s->cut.free.list == p || s->cut.nfree == s->cut.fresh))
+	if (HAK_UNLIKELY(s->cut.free.list == p || slab_is_empty(s)))
 		log_fatal("double free of %p", p);
 	seal_set(p, s->cut.free.list);
 	s->cut.free.list = p;

@@ -349,6 +349,17 @@ page_of(const char *p)
 	return (uintptr_t)p / PAGE_BYTES;
 }
 
+/* p is in the slab of one of the four. */
+static void
+expect_shared(char *const first[4], const char *p)
+{
+	unsigned i = 0;
+
+	while (i < 4 && page_of(p) != page_of(first[i]))
+		i++;
+	ck_assert_uint_lt(i, 4);
+}
+
 /* Each cache gets its fresh blocks from a slab of its own, as long as there are few. */
 START_TEST(test_leases)
 {
@@ -365,16 +376,10 @@ START_TEST(test_leases)
 		ck_assert_ptr_eq(lease(small, i + 1, 8), first[i] + (size_t)8 * 64);
 	/* A fifth one is content with another's, and has it from then on. */
 	p = lease(small, 5, 8);
-	unsigned shared = 0;
-	while (shared < 4 && page_of(p) != page_of(first[shared]))
-		shared++;
-	ck_assert_uint_lt(shared, 4);
+	expect_shared(first, p);
 	ck_assert_ptr_eq(lease(small, 5, 8), p + (size_t)8 * 64);
 	/* Who is no cache takes what there is. */
-	p = lease(small, 0, 8);
-	for (shared = 0; shared < 4 && page_of(p) != page_of(first[shared]);)
-		shared++;
-	ck_assert_uint_lt(shared, 4);
+	expect_shared(first, lease(small, 0, 8));
 	/* Large ones share. */
 	p = lease(large, 1, 2);
 	ck_assert_ptr_eq(lease(large, 2, 2), p + (size_t)2 * 512);
