@@ -147,7 +147,19 @@ bin_give_room(struct bin *b)
 HAK_INLINE struct bin *
 bin_at(struct bin *bins, size_t offset)
 {
-	return (struct bin *)((char *)bins + offset);
+	struct bin *b = (struct bin *)((char *)bins + offset);
+
+	HAK_IN_REGISTER(b);
+	return b;
+}
+
+HAK_INLINE struct bin *
+bin_of_size(struct bin *bins, size_t size)
+{
+	struct bin *b = (struct bin *)sizeclass_bin_in((char *)bins, size);
+
+	HAK_IN_REGISTER(b);
+	return b;
 }
 
 /* The bin of free's at an offset: one instruction where the compiler would use two for an atomic.
@@ -180,10 +192,8 @@ bin_head(const struct bin *b)
 HAK_INLINE void *
 frontend_try_alloc(size_t size)
 {
-	struct bin *bins = atomic_load_explicit(&hak_tls.alloc, memory_order_relaxed);
-	struct bin *b = (struct bin *)sizeclass_bin_in((char *)bins, size);
-
-	HAK_IN_REGISTER(b);
+	struct bin *b =
+		bin_of_size(atomic_load_explicit(&hak_tls.alloc, memory_order_relaxed), size);
 	void *p = bin_head(b);
 	/* One test for an empty bin and for a link that the program wrote over after it had freed
 	 * the block: such an address is not handed out. */

@@ -33,10 +33,8 @@ isolate_init(void)
 HAK_INLINE void *
 take_sealed(struct bin *bins, size_t group, size_t size, bool *zeroed)
 {
-	struct bin *b =
-		bin_at(bins, group * FRONTEND_GROUP_BINS * sizeof(*b) + sizeclass_bin(size));
+	struct bin *b = bin_of_size(bins + group * FRONTEND_GROUP_BINS, size);
 
-	HAK_IN_REGISTER(b);
 	RELAXED_SET(hak_tls.busy, true);
 	HAK_SIGNAL_FENCE();
 	void *p = b->head;
@@ -102,7 +100,6 @@ isolate_free(void *p)
 	if (HAK_UNLIKELY(RELAXED(hak_tls.busy)))
 		goto slow;
 	struct bin *b = bin_at(bins, offset);
-	HAK_IN_REGISTER(b);
 	unsigned cls = offset / sizeof(*b) % FRONTEND_GROUP_BINS;
 	/* What the fast path took. */
 	RELAXED_SET(b->room, 0);
