@@ -35,7 +35,7 @@ count(unsigned cls, enum count_kind kind)
 }
 
 #ifdef HAK_COUNTERS
-#define COUNT_FAST_HIT(offset) count((unsigned)((offset) / TINY_STEP), COUNT_HIT)
+#define COUNT_FAST_HIT(offset) count((unsigned)((offset) / BIN_BYTES), COUNT_HIT)
 #else
 #define COUNT_FAST_HIT(offset) ((void)(offset))
 #endif

@@ -559,7 +559,7 @@ audit_magazine(struct rseq_cache *c, unsigned cls, size_t offset)
 	uint32_t n = 0;
 
 	for (const void *p = m.head; p; p = link_get(p), n++)
-		HAK_CHECK(n < m.count && backend_bin(p) == cls * TINY_STEP);
+		HAK_CHECK(n < m.count && backend_bin(p) == cls * BIN_BYTES);
 	HAK_CHECK(n == m.count);
 }
 

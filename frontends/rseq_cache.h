@@ -16,7 +16,7 @@ struct rseq_bin {
 	_Atomic uint64_t limit; /* its capacity, as a word's number */
 };
 
-_Static_assert(sizeof(struct rseq_bin) == TINY_STEP, "a Tiny bin's offset is its block size");
+_Static_assert(sizeof(struct rseq_bin) == BIN_BYTES, "a bin id is the bin's offset");
 
 /* Synchronization: `word` and `spares` by sequences, or under `lock` where there are none; the rest
  * by any thread, atomically. Invariant: a word's number is the length of the list at its first

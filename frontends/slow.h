@@ -22,7 +22,7 @@ slow_bin_class(const void *p)
 {
 	uint16_t bin;
 
-	return (HAK_LIKELY(pagemap_bin(p, &bin)) ? bin : backend_bin(p)) / TINY_STEP;
+	return (HAK_LIKELY(pagemap_bin(p, &bin)) ? bin : backend_bin(p)) / BIN_BYTES;
 }
 
 /* True where block p of class cls belongs into a bin. Not where p is inside a block of several

@@ -38,13 +38,13 @@
 #define FREED_BYTES 65536
 
 struct bin {
-	_Alignas(TINY_STEP) void *head;
+	_Alignas(BIN_BYTES) void *head;
 	_Atomic int32_t room;
 	_Atomic uint32_t capacity;
 };
 
 _Static_assert(BIN_CLASSES <= FRONTEND_GROUP_BINS, "a group has a bin for each class");
-_Static_assert(sizeof(struct bin) == TINY_STEP, "a Tiny bin's offset is its block size");
+_Static_assert(sizeof(struct bin) == BIN_BYTES, "a bin id is the bin's offset");
 
 /* malloc's bins while allocations are counted. */
 struct counted {
@@ -153,25 +153,16 @@ bin_at(struct bin *bins, size_t offset)
 	return b;
 }
 
+/* The bin at an offset in the caller's own cache, by one of its pointers, hak_tls.alloc or .free:
+ * one instruction where the compiler would use two for an atomic. */
 HAK_INLINE struct bin *
-bin_of_size(struct bin *bins, size_t size)
-{
-	struct bin *b = (struct bin *)sizeclass_bin_in((char *)bins, size);
-
-	HAK_IN_REGISTER(b);
-	return b;
-}
-
-/* The bin of free's at an offset: one instruction where the compiler would use two for an atomic.
- */
-HAK_INLINE struct bin *
-bin_to_free(size_t offset)
+bin_by(struct bin *_Atomic *bins, size_t offset)
 {
 #if defined(__x86_64__) && !HAK_SANITIZED
-	__asm__("addq %1, %0" : "+r"(offset) : "m"(hak_tls.free));
+	__asm__("addq %1, %0" : "+r"(offset) : "m"(*bins));
 	return (struct bin *)offset;
 #else
-	return bin_at(atomic_load_explicit(&hak_tls.free, memory_order_relaxed), offset);
+	return bin_at(atomic_load_explicit(bins, memory_order_relaxed), offset);
 #endif
 }
 
@@ -192,8 +183,8 @@ bin_head(const struct bin *b)
 HAK_INLINE void *
 frontend_try_alloc(size_t size)
 {
-	struct bin *b =
-		bin_of_size(atomic_load_explicit(&hak_tls.alloc, memory_order_relaxed), size);
+	size_t offset = sizeclass_bin(size);
+	struct bin *b = bin_by(&hak_tls.alloc, offset);
 	void *p = bin_head(b);
 	/* One test for an empty bin and for a link that the program wrote over after it had freed
 	 * the block: such an address is not handed out. */
@@ -202,7 +193,7 @@ frontend_try_alloc(size_t size)
 	bin_give_room(b);
 	void *next = *(void **)p;
 	b->head = next;
-	COUNT_FAST_HIT(sizeclass_bin(size));
+	COUNT_FAST_HIT(offset);
 	return p;
 }
 
@@ -215,7 +206,7 @@ frontend_free(void *p)
 		tls_free_slow(p);
 		return;
 	}
-	struct bin *b = bin_to_free(bin);
+	struct bin *b = bin_by(&hak_tls.free, bin);
 	void *head = b->head;
 	/* The cheap half of double-free detection: the block just freed. */
 	if (HAK_UNLIKELY(head == p || bin_take_room(b))) {

@@ -33,7 +33,7 @@ isolate_init(void)
 HAK_INLINE void *
 take_sealed(struct bin *bins, size_t group, size_t size, bool *zeroed)
 {
-	struct bin *b = bin_of_size(bins + group * FRONTEND_GROUP_BINS, size);
+	struct bin *b = bin_at(bins + group * FRONTEND_GROUP_BINS, sizeclass_bin(size));
 
 	RELAXED_SET(hak_tls.busy, true);
 	HAK_SIGNAL_FENCE();

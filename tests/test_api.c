@@ -199,6 +199,8 @@ most_usable(size_t size)
 		return size == 0 ? 16 : (size + 15) & ~(size_t)15;
 	if (strstr(hak_variant(), "jemalloc"))
 		return size + size / 4;
+	if (size <= 512)
+		return size <= 256 ? (size + 15) & ~(size_t)15 : (size + 63) & ~(size_t)63;
 	return size <= 32 * KIB ? size + size / 8 : size + size / 4;
 }
 

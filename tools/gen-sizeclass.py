@@ -2,10 +2,19 @@
 # SPDX-License-Identifier: MIT
 # tools/gen-sizeclass.py - writes the tables of backends/sizeclass_table.h to standard output.
 #
+# Sizes: see backends/sizeclass.h. Two classes that jemalloc serves from one of its own would lie
+# side by side on a page, which has one bin id. So on jemalloc sizes lead only to the classes that
+# are jemalloc's too: every 16 bytes up to 128, then four to each doubling. backend_init checks
+# them against the library that it finds.
+#
 # Slab lengths: a Tiny slab is one 64 KiB page. Above, the shortest run that holds at least MIN
 # blocks with at most 1/16 of it unused, and no more than 64 blocks (one word of bitmap).
 # `make check` compares the committed file with this program's output.
 PAGE = 65536
+# A bin's bytes in a front-end's cache: a bin id is the class times this.
+BIN = 16
+SMALL_STEP, SMALL_MAX = 16, 32768
+LARGE_STEP, LARGE_MAX = 8192, 1048576
 
 
 def slab_pages(size):
@@ -26,7 +35,8 @@ def slab_pages(size):
 
 
 def sizes():
-    yield from range(16, 1025, 16)
+    yield from range(16, 257, 16)
+    yield from range(320, 1025, 64)
     for low in (1 << k for k in range(10, 15)):
         if low <= 4096:
             yield low + low // 16
@@ -35,13 +45,21 @@ def sizes():
         yield from range(low + low // 4, 2 * low + 1, low // 4)
 
 
-def look_up(name, table, most, step):
-    """The class of the largest size of each step."""
-    classes = [next(c for c, s in enumerate(table, 1) if s >= need)
-               for need in range(step, most + 1, step)]
-    lines = [classes[i:i + 16] for i in range(0, len(classes), 16)]
+def is_jemalloc(size):
+    """True where jemalloc has a class of this size."""
+    return size <= 128 or size % (1 << ((size - 1).bit_length() - 3)) == 0
+
+
+def look_up(name, table, least, most, step):
+    """The bin id by size: where the sizes of a class begin and end, in steps."""
+    rows, begin = [], least // step
+    for size, bin_id in table:
+        if least < size <= most:
+            end = size // step
+            rows.append(f"[{begin + 1} ... {end}] = {bin_id}")
+            begin = end
     print(f"\n#define {name} \\")
-    print(", \\\n".join("\t" + ", ".join(map(str, line)) for line in lines))
+    print(", \\\n".join("\t" + ", ".join(rows[i:i + 3]) for i in range(0, len(rows), 3)))
 
 
 def main():
@@ -55,8 +73,13 @@ def main():
         pages = slab_pages(size)
         rows.append(f"{{{size}, {pages}, {pages * PAGE // size}, {-(-(1 << 40) // size)}u}}")
     print(", \\\n".join("\t" + r for r in rows))
-    look_up("SIZECLASS_MID_ROWS", table, 32768, 64)
-    look_up("SIZECLASS_LARGE_ROWS", table, 1048576, 8192)
+    bins = [(size, BIN * cls) for cls, size in enumerate(table, 1)]
+    look_up("SIZECLASS_SMALL_ROWS", bins, 0, SMALL_MAX, SMALL_STEP)
+    look_up("SIZECLASS_LARGE_ROWS", bins, SMALL_MAX, LARGE_MAX, LARGE_STEP)
+    print("\n#if defined(HAK_BACKEND_JEMALLOC)\n#undef SIZECLASS_SMALL_ROWS", end="")
+    look_up("SIZECLASS_SMALL_ROWS", [b for b in bins if is_jemalloc(b[0])], 0, SMALL_MAX,
+            SMALL_STEP)
+    print("#endif")
 
 
 main()

@@ -276,7 +276,7 @@ backend_bin(const void *p)
 		return pagemap_page(p, &bin) ? *bin : 0;
 	}
 	/* A Big block's class is 0. */
-	return s && !s->sampled && !s->apart ? (uint16_t)(s->cls * TINY_STEP) : 0;
+	return s && !s->sampled && !s->apart ? (uint16_t)(s->cls * BIN_BYTES) : 0;
 }
 
 size_t

@@ -35,7 +35,7 @@ slab_mark(const struct slab_list *list, struct slab *s)
 	pagemap_mark_interior(s);
 	if (!s->sampled && !s->apart && (!s->group || list->bins))
 		pagemap_set_bin(
-			s, (uint16_t)((list->bins + s->cls) * TINY_STEP), sizeclass_size(s->cls));
+			s, (uint16_t)((list->bins + s->cls) * BIN_BYTES), sizeclass_size(s->cls));
 }
 
 /* Pages for a slab: warm ones, BigCache's too, before fresh ones. To what is cached there it is the

@@ -103,7 +103,7 @@ note_out(const struct backend_arena *a, const void *p, unsigned cls)
 		page->cls = (uint8_t)cls;
 		page->arena = a->index;
 		page->sampled = false;
-		*bin = (uint16_t)(cls * TINY_STEP);
+		*bin = (uint16_t)(cls * BIN_BYTES);
 		slab_set_kind(page, kind);
 	}
 	/* One page, one class, one arena; and no block is out twice. */
@@ -331,7 +331,7 @@ backend_resize(struct backend_arena *a, void *p, size_t size)
 	a->out[page->cls]--;
 	a->out[cls]++;
 	page->cls = (uint8_t)cls;
-	*bin = (uint16_t)(cls * TINY_STEP);
+	*bin = (uint16_t)(cls * BIN_BYTES);
 	return true;
 }
 

@@ -4,8 +4,8 @@
  * Each arena of ours has one of jemalloc's, and Big blocks have one more. Their memory comes from
  * hakmem's regions (control.h), so that the page map knows every block of theirs. jemalloc's slabs
  * are runs of whole pages with blocks of one size, and the classes in use are jemalloc's own
- * (sizeclass_jemalloc.h); so the blocks that begin on one page all have one class while any of them
- * is out, and the page's bin id is theirs.
+ * (tools/gen-sizeclass.py); so the blocks that begin on one page all have one class while any of
+ * them is out, and the page's bin id is theirs.
  *
  * The record of the page that a block begins on has a bit for each place where one may: set while
  * the block is out. The last one to come back takes the page's bin id and kind with it. Owner: the

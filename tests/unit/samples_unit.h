@@ -28,7 +28,7 @@ check_samples(struct backend_arena *arena)
 		REQUIRE_EQ(backend_is_sampled(common), 0);
 		REQUIRE_EQ(backend_is_sampled(sample), 1);
 		REQUIRE_EQ(backend_bin(sample), 0);
-		REQUIRE_EQ(backend_bin(common), cls < BIN_CLASSES ? cls * TINY_STEP : 0u);
+		REQUIRE_EQ(backend_bin(common), cls < BIN_CLASSES ? cls * BIN_BYTES : 0u);
 		REQUIRE_EQ(backend_usable(sample), sizeclass_size(cls));
 		backend_owner(sample, &found);
 		REQUIRE_EQ(found, cls);

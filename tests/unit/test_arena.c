@@ -430,7 +430,7 @@ exchange(void *arg)
 {
 	struct load *l = arg;
 	/* Few classes and many sites; all at least 32 bytes. */
-	static const unsigned classes[] = {2, 3, 8, 64, 70, 90, 104};
+	static const size_t sizes[] = {32, 48, 128, 1024, 1664, 7680, 26624};
 
 	for (int i = 0; i < STEPS; i++) {
 		size_t at = rng_below(&l->rng, LENGTH(l->held));
@@ -439,7 +439,7 @@ exchange(void *arg)
 		if (!m->head) {
 			uint32_t n = 1 + (uint32_t)rng_below(&l->rng, 30);
 
-			l->held[at].cls = classes[rng_below(&l->rng, LENGTH(classes))];
+			l->held[at].cls = sizeclass_of(sizes[rng_below(&l->rng, LENGTH(sizes))]);
 			l->held[at].id = rng_next(&l->rng);
 			*m = arena_refill(l->held[at].cls, rng_below(&l->rng, 50), n, n + 10);
 			HAK_CHECK(m->head && m->count <= 40);

@@ -55,7 +55,7 @@ hold(void *p, unsigned cls)
 	REQUIRE_EQ(backend_owner(p, &found), ARENA);
 	REQUIRE_EQ(found, cls);
 	REQUIRE_EQ(backend_usable(p), sizeclass_size(cls));
-	REQUIRE_EQ(backend_bin(p), cls < BIN_CLASSES ? cls * TINY_STEP : 0u);
+	REQUIRE_EQ(backend_bin(p), cls < BIN_CLASSES ? cls * BIN_BYTES : 0u);
 	for (size_t at = 0; at + 8 <= sizeclass_size(cls); at += stride(b))
 		pattern_fill(b->p, b->id, at, at + 8);
 	live_bytes += sizeclass_size(cls);
@@ -269,7 +269,7 @@ START_TEST(test_resize)
 		ck_assert_uint_ge(sizeclass_size(cls), size);
 		ck_assert_uint_eq(backend_owner(p, &found), ARENA);
 		ck_assert_uint_eq(found, cls);
-		ck_assert_uint_eq(backend_bin(p), cls * TINY_STEP);
+		ck_assert_uint_eq(backend_bin(p), cls * BIN_BYTES);
 		ck_assert_uint_eq(backend_usable(p), sizeclass_size(cls));
 		ck_assert_uint_eq(backend_arena_live(&arena), sizeclass_size(cls));
 		ck_assert_uint_eq(backend_totals().used, sizeclass_size(cls));

@@ -54,12 +54,9 @@ START_TEST(test_sizes)
 		while (!in_use(cls) || sizeclass_size(cls) < size)
 			cls++;
 		REQUIRE_EQ(sizeclass_of(size), cls);
-		if (size <= TINY_MAX)
-			REQUIRE_EQ(sizeclass_tiny_bin(size), cls * TINY_STEP);
-		else if (size <= MID_MAX)
-			REQUIRE_EQ(sizeclass_mid_table[(size - 1) / MID_STEP], cls);
+		REQUIRE_EQ(sizeclass_bin(size), cls * (size_t)BIN_BYTES);
 	}
-	ck_assert_uint_eq(sizeclass_tiny_bin(0), 0);
+	ck_assert_uint_eq(sizeclass_bin(0), 0);
 }
 END_TEST
 
@@ -93,7 +90,7 @@ check_told(const void *p, unsigned cls)
 	REQUIRE_EQ(backend_owner(p, &found), ARENA);
 	REQUIRE_EQ(found, cls);
 	REQUIRE_EQ(backend_usable(p), size);
-	REQUIRE_EQ(backend_bin(p), cls < BIN_CLASSES ? cls * TINY_STEP : 0u);
+	REQUIRE_EQ(backend_bin(p), cls < BIN_CLASSES ? cls * BIN_BYTES : 0u);
 	REQUIRE_MSG(pagemap_bin(p, &bin), "%p is not in the primary region", p);
 	REQUIRE_EQ(bin, backend_bin(p));
 }

@@ -378,7 +378,7 @@ START_TEST(test_arenas)
 		take(0, cls, blocks[0]);
 		take(LIFETIME_GROUP, cls, blocks[1]);
 		for (int k = 0; k < TAKEN; k++) {
-			REQUIRE_EQ(backend_bin(blocks[0][k]), cls * TINY_STEP);
+			REQUIRE_EQ(backend_bin(blocks[0][k]), cls * BIN_BYTES);
 			REQUIRE_EQ(backend_bin(blocks[1][k]), 0);
 			REQUIRE_EQ(backend_usable(blocks[1][k]), sizeclass_size(cls));
 			REQUIRE_MSG(!pagemap_slab(blocks[0][k])->apart, "apart");

@@ -97,14 +97,14 @@ START_TEST(test_inside)
 
 	pagemap_init();
 	for (size_t i = 0; i < LENGTH(runs); i++)
-		runs[i] = run_of_kind(1 + i % 7, SLAB_TINY, (uint16_t)(i + 1) * TINY_STEP);
+		runs[i] = run_of_kind(1 + i % 7, SLAB_TINY, (uint16_t)(i + 1) * BIN_BYTES);
 	for (size_t i = 0; i < LENGTH(runs); i++)
-		check_run(runs[i], (uint16_t)((i + 1) * TINY_STEP), true);
+		check_run(runs[i], (uint16_t)((i + 1) * BIN_BYTES), true);
 	for (size_t i = 0; i < LENGTH(runs); i += 2)
 		end_run(runs[i]);
 	for (size_t i = 0; i < LENGTH(runs); i++) {
 		if (i % 2) {
-			check_run(runs[i], (uint16_t)((i + 1) * TINY_STEP), true);
+			check_run(runs[i], (uint16_t)((i + 1) * BIN_BYTES), true);
 			continue;
 		}
 		/* Free: in the heap, but no run's. */
@@ -124,7 +124,7 @@ START_TEST(test_edges)
 	pagemap_init();
 	/* Nothing is committed yet. */
 	check_foreign();
-	first = run_of_kind(3, SLAB_MID, CLASS_MID * TINY_STEP);
+	first = run_of_kind(3, SLAB_MID, CLASS_MID * BIN_BYTES);
 	base = first->base;
 	for (int i = 0; i < 40; i++) {
 		char *frontier = base + pagemap_committed();
@@ -137,7 +137,7 @@ START_TEST(test_edges)
 		ck_assert(pagemap_in_primary(base));
 		ck_assert(pagemap_in_primary(frontier - 1));
 		ck_assert(pagemap_bin(frontier - 1, &bin));
-		check_run(first, CLASS_MID * TINY_STEP, true);
+		check_run(first, CLASS_MID * BIN_BYTES, true);
 		run_of_kind(CHUNK_PAGES - (size_t)i % 3, SLAB_BIG, 0);
 	}
 	check_foreign();
@@ -150,23 +150,23 @@ START_TEST(test_further_regions)
 	char *gone;
 
 	pagemap_init();
-	primary = run_of_kind(CHUNK_PAGES, SLAB_TINY, TINY_STEP);
+	primary = run_of_kind(CHUNK_PAGES, SLAB_TINY, BIN_BYTES);
 	pages_limit_address_space(64 * MIB);
 	ck_assert(pagemap_is_limited());
 	for (size_t i = 0; i < LENGTH(further); i++)
-		further[i] = run_of_kind(CHUNK_PAGES * 2, SLAB_TINY, 2 * TINY_STEP);
+		further[i] = run_of_kind(CHUNK_PAGES * 2, SLAB_TINY, 2 * BIN_BYTES);
 	for (size_t i = 0; i < LENGTH(further); i++) {
 		ck_assert_uint_gt(further[i]->region, 0);
-		check_run(further[i], 2 * TINY_STEP, false);
+		check_run(further[i], 2 * BIN_BYTES, false);
 	}
-	check_run(primary, TINY_STEP, true);
+	check_run(primary, BIN_BYTES, true);
 	/* An empty region goes, and its addresses are nobody's then. */
 	gone = further[0]->base;
 	for (size_t i = 0; i < LENGTH(further); i++)
 		end_run(further[i]);
 	check_outside(gone);
 	ck_assert_uint_eq(pagemap_committed(), CHUNK_BYTES);
-	check_run(primary, TINY_STEP, true);
+	check_run(primary, BIN_BYTES, true);
 	ck_assert(!pagemap_drop_region(0));
 	/* The slot serves again. */
 	further[0] = run_of_kind(2, SLAB_TINY, 0);

@@ -475,7 +475,7 @@ END_TEST
 START_TEST(test_sizes)
 {
 	/* Bytes, and what they are counted as. */
-	static const size_t sizes[][2] = {{1, 16}, {16, 16}, {17, 32}, {1000, 1008}, {1025, 1088},
+	static const size_t sizes[][2] = {{1, 16}, {16, 16}, {17, 32}, {1000, 1024}, {1025, 1088},
 		{1048576, 1048576}, {1048577, 1310720}, {1310720, 1310720}, {5 << 20, 5 << 20},
 		{(5 << 20) + 1, 6 << 20}, {(size_t)1 << 40, (size_t)1 << 40}};
 	struct profile_snapshot s;

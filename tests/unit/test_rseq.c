@@ -434,7 +434,7 @@ read_words(uint64_t *words, unsigned most)
 		for (unsigned cls = 1; cls < BIN_CLASSES && n < most; cls++)
 			words[n++] = *(volatile uint64_t *)(first_cache +
 							    ((uintptr_t)i << RSEQ_CACHE_SHIFT) +
-							    cls * (uintptr_t)TINY_STEP);
+							    cls * (uintptr_t)BIN_BYTES);
 	return n;
 }
 

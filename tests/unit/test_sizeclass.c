@@ -34,13 +34,14 @@ START_TEST(test_table)
 		ck_assert_msg(c->capacity * (size_t)c->size <= bytes, "class %u", cls);
 		ck_assert_uint_eq(c->inverse, (((uint64_t)1 << 40) + c->size - 1) / c->size);
 		if (cls < CLASS_MID) {
-			ck_assert_uint_eq(c->size, cls * TINY_STEP);
+			ck_assert_uint_eq(
+				c->size % (c->size > TINY_FINE ? CACHE_LINE : TINY_STEP), 0);
 			ck_assert_uint_eq(c->npages, 1);
 			ck_assert_uint_eq(c->capacity, PAGE_BYTES / c->size);
 		} else {
 			/* A bit each in one word. */
 			ck_assert_msg(c->capacity <= 64, "class %u", cls);
-			ck_assert_uint_eq(c->size % MID_STEP, 0);
+			ck_assert_uint_eq(c->size % CACHE_LINE, 0);
 		}
 	}
 }
@@ -65,8 +66,10 @@ START_TEST(test_fragmentation)
 	for (size_t size = 1; size <= LARGE_MAX; size++) {
 		size_t waste = sizeclass_size(sizeclass_of(size)) - size;
 
-		if (size < 128)
+		if (size <= TINY_FINE)
 			REQUIRE_MSG(waste < TINY_STEP, "size %zu wastes %zu", size, waste);
+		else if (size <= 2 * TINY_FINE)
+			REQUIRE_MSG(waste < CACHE_LINE, "size %zu wastes %zu", size, waste);
 		else if (size <= MID_MAX)
 			REQUIRE_MSG(waste * 8 <= size, "size %zu wastes %zu", size, waste);
 		else
@@ -75,11 +78,14 @@ START_TEST(test_fragmentation)
 }
 END_TEST
 
-/* The fast path's own table. */
-START_TEST(test_mid_table)
+/* The fast paths' own look-up. */
+START_TEST(test_bin)
 {
-	for (size_t size = TINY_MAX + 1; size <= MID_MAX; size++)
-		REQUIRE_EQ(sizeclass_mid_table[(size - 1) / MID_STEP], sizeclass_of(size));
+	ck_assert_uint_eq(sizeclass_bin(0), 0);
+	for (size_t size = 1; size <= LARGE_MAX; size++)
+		REQUIRE_EQ(sizeclass_bin(size), sizeclass_of(size) * (size_t)BIN_BYTES);
+	ck_assert_uint_eq(sizeclass_bin(LARGE_MAX + 1), 0);
+	ck_assert_uint_eq(sizeclass_bin(SIZE_MAX), 0);
 }
 END_TEST
 
@@ -144,7 +150,7 @@ main(void)
 	tcase_add_test(tc, test_table);
 	tcase_add_test(tc, test_smallest_class);
 	tcase_add_test(tc, test_fragmentation);
-	tcase_add_test(tc, test_mid_table);
+	tcase_add_test(tc, test_bin);
 	tcase_add_test(tc, test_aligned);
 	tcase_add_test(tc, test_divide);
 	return run_suite(suite);
