@@ -125,6 +125,10 @@ arena_is_waking(void)
 	return RELAXED(hak_discount_ms) > 0;
 }
 
+/* How long what is to have been idle for `ms` has to be idle, where that goes back before the
+ * program's last pause: little of the pause counts, since a program that wakes up is about to use
+ * what it has. */
+uint32_t arena_after_pause(uint32_t now_ms, uint32_t ms);
 /* Gives back what has been idle for the settings' times, or cold_ms where that is less than theirs;
  * returns the bytes given back. */
 size_t arena_age(uint32_t now_ms, uint32_t cold_ms);

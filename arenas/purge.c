@@ -24,12 +24,14 @@
 #define FLUSH_ROUNDS 16
 /* Above the soft limit all that is idle is given back at most this often. */
 #define ROOM_MS 10
+/* This part of the shorter of the two times counts of a pause. */
+#define PAUSE_PART 4
 
 static _Atomic uint32_t last_tick_ms, last_room_ms;
 /* When any thread was last on a slow path. */
 static _Atomic uint32_t last_active_ms;
-/* When the program last woke up, and when the time before. */
-static _Atomic uint32_t woken_ms, woken_before_ms;
+/* When the program last woke up. */
+static _Atomic uint32_t woken_ms;
 _Atomic uint32_t hak_discount_ms;
 
 /* The magazines of a depot unused for cold_ms, as a stack; those that are sealed, of which a depot
@@ -161,50 +163,50 @@ age(uint32_t now_ms, uint32_t wait_ms, uint32_t warm_ms, uint32_t cold_ms, size_
 			arena_age_depots(arena_at(i), now_ms, wait_ms);
 	for (unsigned i = 0; i < arena_end(); i++)
 		if (arena_at(i))
-			age_slabs(arena_at(i), now_ms, cold_ms);
+			age_slabs(arena_at(i), now_ms, wait_ms * BACKEND_QUIET_PART);
 	backend_age(now_ms, warm_ms, cold_ms, keep);
 	size_t purged = backend_purged() - before;
 	PROBE1(hakmem, purge, purged);
 	return purged;
 }
 
-/* cold_ms after pauses of the whole program. What a program that wakes up is about to use is not to
- * go: of a pause half of cold_ms counts at most, for as long as that. What was free when the
- * program woke up the time before, and is still, is cold. */
-static uint32_t
-cold_after_pauses(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
+/* Notes that the program wakes up after a pause, of which `most` counts, or has been awake for
+ * cold_ms. */
+static void
+note_pause(uint32_t now_ms, uint32_t pause_ms, uint32_t most, uint32_t cold_ms)
 {
-	uint32_t most = cold_ms / 2;
-
 	if (pause_ms > most && most > 0) {
-		RELAXED_SET(woken_before_ms, RELAXED(woken_ms));
 		RELAXED_SET(woken_ms, now_ms);
 		RELAXED_SET(hak_discount_ms, pause_ms < UINT32_MAX / 2 ? pause_ms - most : 0);
-	} else if (now_ms - RELAXED(woken_ms) >= most) {
+	} else if (now_ms - RELAXED(woken_ms) >= cold_ms) {
 		RELAXED_SET(hak_discount_ms, 0);
 	}
-	if (RELAXED(hak_discount_ms) == 0)
-		return cold_ms;
-	uint32_t later = cold_ms + RELAXED(hak_discount_ms);
-	uint32_t since = now_ms - RELAXED(woken_before_ms);
-	since = since > cold_ms ? since : cold_ms;
-	return since < later ? since : later;
+}
+
+uint32_t
+arena_after_pause(uint32_t now_ms, uint32_t ms)
+{
+	/* Later the program has been awake for as long without using it. */
+	return now_ms - RELAXED(woken_ms) < ms ? ms + RELAXED(hak_discount_ms) : ms;
 }
 
 /* arena_age, by a thread that is on a slow path again after no thread was for pause_ms. */
 static size_t
 age_after(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
 {
-	uint32_t warm_ms = (uint32_t)CONFIG(warm), wait_ms;
+	uint32_t warm_ms = (uint32_t)CONFIG(warm), least_ms = warm_ms < cold_ms ? warm_ms : cold_ms;
 
-	if (pressure_is_on())
-		cold_ms = warm_ms < cold_ms ? warm_ms : cold_ms;
-	else
-		cold_ms = cold_after_pauses(now_ms, cold_ms, pause_ms);
-	wait_ms = cold_ms / BACKEND_QUIET_PART;
-	/* Nobody has noted when they came. */
-	if (pause_ms >= wait_ms)
-		wait_ms = 0;
+	if (pressure_is_on()) {
+		cold_ms = least_ms;
+		uint32_t wait_ms = cold_ms / BACKEND_QUIET_PART;
+		/* Nobody has noted when they came. */
+		wait_ms = pause_ms < wait_ms ? wait_ms : 0;
+		return age(now_ms, wait_ms, warm_ms, cold_ms, CONFIG(keep));
+	}
+	note_pause(now_ms, pause_ms, least_ms / PAUSE_PART, cold_ms);
+	uint32_t wait_ms = arena_after_pause(now_ms, cold_ms / BACKEND_QUIET_PART);
+	warm_ms = arena_after_pause(now_ms, warm_ms);
+	cold_ms = arena_after_pause(now_ms, cold_ms);
 	return age(now_ms, wait_ms, warm_ms, cold_ms, CONFIG(keep));
 }
 

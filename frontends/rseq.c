@@ -54,8 +54,8 @@ frontend_leave(void)
 static void
 tick(uint32_t now_ms)
 {
-	rseq_age(now_ms);
 	arena_tick(now_ms);
+	rseq_age(now_ms);
 }
 
 /* --- the slow paths -------------------------------------------------------------------------- */

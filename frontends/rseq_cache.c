@@ -383,7 +383,7 @@ rseq_age(uint32_t now_ms)
 	if (now_ms - last >= CACHE_AGE_MS &&
 		atomic_compare_exchange_strong_explicit(
 			&last_age_ms, &last, now_ms, memory_order_relaxed, memory_order_relaxed))
-		rseq_drain_idle(now_ms, CACHE_AGE_MS);
+		rseq_drain_idle(now_ms, arena_after_pause(now_ms, CACHE_AGE_MS));
 }
 
 /* --- growth ---------------------------------------------------------------------------------- */

@@ -59,7 +59,8 @@ note_aged(struct cache *c, uint32_t now_ms)
 void
 tls_look(struct cache *c, uint32_t now_ms)
 {
-	uint32_t past_ms = now_ms - c->aged_ms, cold_ms = (uint32_t)CONFIG(cold);
+	uint32_t past_ms = now_ms - c->aged_ms;
+	uint32_t cold_ms = arena_after_pause(now_ms, (uint32_t)CONFIG(cold));
 	uint64_t ran_ms = (os_thread_ns() - c->aged_ns) / 1000000;
 
 	if (ran_ms < CACHE_AGE_MS && past_ms < cold_ms) {

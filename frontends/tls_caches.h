@@ -71,10 +71,10 @@ cache_enter(void)
 HAK_INLINE void
 tick(struct cache *c, uint32_t now_ms)
 {
+	arena_tick(now_ms);
 	if ((int32_t)(now_ms - c->look_ms) >= 0)
 		tls_look(c, now_ms);
 	RELAXED_SET(c->slow_ms, now_ms);
-	arena_tick(now_ms);
 }
 
 #endif

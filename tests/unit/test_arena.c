@@ -291,7 +291,7 @@ start_awake(void)
 	hak_config.warm = 200;
 	hak_config.cold = 800;
 	now_ms = os_now_ms();
-	tick_on(now_ms - 500, now_ms);
+	tick_on(now_ms - 1000, now_ms);
 	return now_ms;
 }
 
@@ -327,14 +327,14 @@ leave_page(void)
 	return now_ms;
 }
 
-/* A pause is half of HAKMEM_COLD; the rest is time in which the page might have been of use. */
+/* A quarter of HAKMEM_WARM counts; the rest is time in which the page might have been of use. */
 START_TEST(test_pause)
 {
 	uint32_t now_ms = leave_page() + 10000;
 
-	tick_on(now_ms, now_ms + 350);
+	tick_on(now_ms, now_ms + 700);
 	ck_assert_uint_gt(backend_totals().resident, 0);
-	tick_on(now_ms + 400, now_ms + 500);
+	tick_on(now_ms + 750, now_ms + 850);
 	ck_assert_uint_eq(backend_totals().resident, 0);
 	arena_audit();
 }
@@ -353,16 +353,44 @@ START_TEST(test_pauses)
 }
 END_TEST
 
-/* What waits in a depot has waited as long. */
+/* As much counts for what waits in a depot. */
 START_TEST(test_pause_depot)
 {
 	uint32_t now_ms = start_awake();
 	struct magazine m = refill(8, 0, 100);
 
 	ck_assert(arena_drain(8, m));
-	arena_tick(now_ms + 300);
+	tick_on(now_ms + 10000, now_ms + 10100);
+	ck_assert_uint_gt(arena_totals().depot_bytes, 0);
+	tick_on(now_ms + 10150, now_ms + 10250);
 	ck_assert_uint_eq(arena_totals().depot_bytes, 0);
 	arena_audit();
+}
+END_TEST
+
+/* How long what is idle has to be so: by the pause before, and how long ago it ended. */
+START_TEST(test_after_pause)
+{
+	uint32_t now_ms = start_awake();
+
+	ck_assert(!arena_is_waking());
+	ck_assert_uint_eq(arena_after_pause(now_ms, 100), 100);
+	/* Not a pause. */
+	now_ms += 50;
+	arena_tick(now_ms);
+	ck_assert(!arena_is_waking());
+	now_ms += 1000;
+	arena_tick(now_ms);
+	ck_assert(arena_is_waking());
+	ck_assert_uint_eq(arena_after_pause(now_ms, 100), 1050);
+	ck_assert_uint_eq(arena_after_pause(now_ms + 99, 100), 1050);
+	ck_assert_uint_eq(arena_after_pause(now_ms + 100, 100), 100);
+	ck_assert_uint_eq(arena_after_pause(now_ms + 100, 800), 1750);
+	ck_assert_uint_eq(arena_after_pause(now_ms, 0), 0);
+	tick_on(now_ms + 50, now_ms + 750);
+	ck_assert(arena_is_waking());
+	tick_on(now_ms + 800, now_ms + 900);
+	ck_assert(!arena_is_waking());
 }
 END_TEST
 
@@ -515,6 +543,7 @@ main(void)
 	tcase_add_test(tc, test_pause);
 	tcase_add_test(tc, test_pauses);
 	tcase_add_test(tc, test_pause_depot);
+	tcase_add_test(tc, test_after_pause);
 	tcase_add_test(tc, test_pause_cold);
 	tcase_add_test(tc, test_trim);
 	tcase_add_loop_test(tc, test_threads, 0, 2);
