@@ -24,6 +24,10 @@
 #define FLUSH_ROUNDS 16
 /* Above the soft limit all that is idle is given back at most this often. */
 #define ROOM_MS 10
+/* Magazines go back when they have waited for this part of the time after which free memory is
+ * cold, since their blocks keep slabs; and so long a slab has to be quiet, whose free blocks no
+ * other class can use. */
+#define QUIET_PART 4
 /* This part of the shorter of the two times counts of a pause. */
 #define PAUSE_PART 4
 
@@ -119,12 +123,12 @@ arena_age_transfers(uint32_t now_ms, uint32_t least_ms)
 }
 
 static void
-age_slabs(struct arena *a, uint32_t now_ms, uint32_t cold_ms)
+age_slabs(struct arena *a, uint32_t now_ms, uint32_t quiet_ms, uint32_t cold_ms)
 {
 	if (!arena_lock(a))
 		return;
 	HAK_AUDIT(backend_audit(&a->backend));
-	backend_arena_age(&a->backend, now_ms, cold_ms);
+	backend_arena_age(&a->backend, now_ms, quiet_ms, cold_ms);
 	lock_release(&a->lock);
 }
 
@@ -163,7 +167,7 @@ age(uint32_t now_ms, uint32_t wait_ms, uint32_t warm_ms, uint32_t cold_ms, size_
 			arena_age_depots(arena_at(i), now_ms, wait_ms);
 	for (unsigned i = 0; i < arena_end(); i++)
 		if (arena_at(i))
-			age_slabs(arena_at(i), now_ms, wait_ms * BACKEND_QUIET_PART);
+			age_slabs(arena_at(i), now_ms, wait_ms, cold_ms);
 	backend_age(now_ms, warm_ms, cold_ms, keep);
 	size_t purged = backend_purged() - before;
 	PROBE1(hakmem, purge, purged);
@@ -177,7 +181,7 @@ note_pause(uint32_t now_ms, uint32_t pause_ms, uint32_t most, uint32_t cold_ms)
 {
 	if (pause_ms > most && most > 0) {
 		RELAXED_SET(woken_ms, now_ms);
-		RELAXED_SET(hak_discount_ms, pause_ms < UINT32_MAX / 2 ? pause_ms - most : 0);
+		RELAXED_SET(hak_discount_ms, pause_ms < UINT32_MAX / 4 ? pause_ms - most : 0);
 	} else if (now_ms - RELAXED(woken_ms) >= cold_ms) {
 		RELAXED_SET(hak_discount_ms, 0);
 	}
@@ -198,13 +202,13 @@ age_after(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
 
 	if (pressure_is_on()) {
 		cold_ms = least_ms;
-		uint32_t wait_ms = cold_ms / BACKEND_QUIET_PART;
+		uint32_t wait_ms = cold_ms / QUIET_PART;
 		/* Nobody has noted when they came. */
 		wait_ms = pause_ms < wait_ms ? wait_ms : 0;
 		return age(now_ms, wait_ms, warm_ms, cold_ms, CONFIG(keep));
 	}
 	note_pause(now_ms, pause_ms, least_ms / PAUSE_PART, cold_ms);
-	uint32_t wait_ms = arena_after_pause(now_ms, cold_ms / BACKEND_QUIET_PART);
+	uint32_t wait_ms = arena_after_pause(now_ms, cold_ms / QUIET_PART);
 	warm_ms = arena_after_pause(now_ms, warm_ms);
 	cold_ms = arena_after_pause(now_ms, cold_ms);
 	return age(now_ms, wait_ms, warm_ms, cold_ms, CONFIG(keep));

@@ -46,10 +46,6 @@
 /* Fresh blocks are best handed out up to the end of a page of the processor's: what two threads are
  * given then shares no cache line, nor any that the processor fetches ahead. */
 #define REFILL_PAGE 4096
-/* Blocks of Tiny and L2 are given back when their slab has been quiet for this part of the time
- * after which free memory is cold: as long as others of the slab stay, no other class can use them.
- * No magazine waits for longer, since its blocks keep slabs. */
-#define BACKEND_QUIET_PART 4
 
 /* What a refill hands out, not yet one list: the parts are joined after the arena's lock has been
  * released, since that touches the blocks and may fault. */
@@ -193,8 +189,10 @@ size_t backend_growing_size(size_t size);
 uint16_t backend_bin(const void *p);
 /* The bytes usable at p; 0 when p is not the start of a block, as far as its slab can tell. */
 size_t backend_usable(const void *p);
-/* Gives idle memory of the arena's slabs back. Times as in pages_age. */
-void backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms);
+/* Gives idle memory of the arena's slabs back: blocks of Tiny and L2 when their slab has been quiet
+ * for quiet_ms, free blocks of L2.5 after cold_ms. Times as in pages_age. */
+void backend_arena_age(
+	struct backend_arena *a, uint32_t now_ms, uint32_t quiet_ms, uint32_t cold_ms);
 /* Ages what no arena owns; returns the bytes given back. */
 size_t backend_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep);
 /* Gives back all that is free, address space too. */

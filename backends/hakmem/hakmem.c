@@ -294,9 +294,8 @@ backend_usable(const void *p)
 }
 
 void
-backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
+backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t quiet_ms, uint32_t cold_ms)
 {
-	uint32_t quiet_ms = cold_ms / BACKEND_QUIET_PART;
 	/* There may be many slabs, and nothing is known to have changed in them. */
 	bool look = idle_for(now_ms, a->aged_ms, quiet_ms);
 	struct purge p;

@@ -494,9 +494,10 @@ backend_audit(struct backend_arena *a)
 /* --- ageing and forks ------------------------------------------------------------------------ */
 
 void
-backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t cold_ms)
+backend_arena_age(struct backend_arena *a, uint32_t now_ms, uint32_t quiet_ms, uint32_t cold_ms)
 {
 	(void)now_ms;
+	(void)quiet_ms;
 	if (!a->created)
 		return;
 	if (cold_ms > 0 && !pagemap_is_limited())
@@ -514,7 +515,7 @@ backend_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	(void)keep;
 	if (!lock_acquire(&big.lock))
 		return 0;
-	backend_arena_age(&big.arena, now_ms, cold_ms);
+	backend_arena_age(&big.arena, now_ms, cold_ms, cold_ms);
 	lock_release(&big.lock);
 	return control_purged() - before;
 }

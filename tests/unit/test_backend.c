@@ -196,7 +196,9 @@ step_age(void)
 {
 	uint32_t now_ms = os_now_ms() + (uint32_t)rng_below(&rng, 200);
 
-	backend_arena_age(&arena, now_ms, (uint32_t)rng_below(&rng, 2) * 100);
+	uint32_t cold_ms = (uint32_t)rng_below(&rng, 2) * 100;
+
+	backend_arena_age(&arena, now_ms, cold_ms / 4, cold_ms);
 	if (rng_below(&rng, 2))
 		backend_age(now_ms, 0, 0, 0);
 }
@@ -645,9 +647,9 @@ START_TEST(test_quiet_slab)
 			link_set(held[i], NULL);
 			backend_return(&arena, held[i], 1000);
 		}
-	backend_arena_age(&arena, 1010, 800);
+	backend_arena_age(&arena, 1010, 200, 800);
 	REQUIRE_EQ(resident_pages(held[0], n * size), before);
-	backend_arena_age(&arena, 3000, 800);
+	backend_arena_age(&arena, 3000, 200, 800);
 	backend_audit(&arena);
 	size_t most = 3 * (size / os_page_size() + 2);
 	REQUIRE_MSG(resident_pages(held[0], n * size) <= most, "%zu pages of %zu, not %zu",
@@ -703,7 +705,7 @@ START_TEST(test_purged_twice)
 	start();
 	take_all(p, LENGTH(p), cls);
 	give_all_but_first(p, LENGTH(p));
-	backend_arena_age(&arena, 3000, 800);
+	backend_arena_age(&arena, 3000, 200, 800);
 	purged_block = p[page + 4];
 	expect_abort(free_purged, NULL, "double free");
 }
@@ -723,7 +725,7 @@ START_TEST(test_locked_page)
 	if (mlock(p[page * 2], os_page_size()) != 0)
 		return;
 	give_all_but_first(p, LENGTH(p));
-	backend_arena_age(&arena, 3000, 800);
+	backend_arena_age(&arena, 3000, 200, 800);
 	backend_audit(&arena);
 	take_all(p + 1, LENGTH(p) - 1, cls);
 	for (size_t i = 1; i < LENGTH(p); i++)

@@ -193,7 +193,7 @@ START_TEST(test_random)
 			for (size_t n = rng_below(&rng, 100); n > 0 && block_count; n--)
 				give_back(rng_below(&rng, block_count));
 		else
-			backend_arena_age(&arena, os_now_ms(), (uint32_t)rng_below(&rng, 2));
+			backend_arena_age(&arena, os_now_ms(), 0, (uint32_t)rng_below(&rng, 2));
 		if (i % 100 == 0)
 			check_all();
 	}
@@ -228,7 +228,7 @@ START_TEST(test_pages_change_class)
 		/* Nothing is left of them. */
 		REQUIRE_EQ(backend_bin(first), 0);
 		REQUIRE_EQ(backend_usable(first), (size_t)0);
-		backend_arena_age(&arena, 0, 0);
+		backend_arena_age(&arena, 0, 0, 0);
 	}
 	ck_assert_uint_gt(same, 1);
 	check_all();

@@ -328,7 +328,7 @@ START_TEST(test_tiers)
 		ck_assert_uint_eq(back.of[t].active, size);
 		ck_assert_uint_eq(back.of[t].cached, (m.count - 1) * size);
 		ck_assert_uint_eq(back.of[t].purged, 0);
-		backend_arena_age(&arena_at(0)->backend, os_now_ms(), 0);
+		backend_arena_age(&arena_at(0)->backend, os_now_ms(), 0, 0);
 		back = (struct backend_tiers){0};
 		ck_assert(arena_report(0, &r, &back));
 		ck_assert_uint_eq(back.of[t].purged, t == TIER_TINY ? 0 : (m.count - 1) * size);
