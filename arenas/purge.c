@@ -199,18 +199,18 @@ static size_t
 age_after(uint32_t now_ms, uint32_t cold_ms, uint32_t pause_ms)
 {
 	uint32_t warm_ms = (uint32_t)CONFIG(warm), least_ms = warm_ms < cold_ms ? warm_ms : cold_ms;
+	uint32_t wait_ms;
 
 	if (pressure_is_on()) {
 		cold_ms = least_ms;
-		uint32_t wait_ms = cold_ms / QUIET_PART;
-		/* Nobody has noted when they came. */
-		wait_ms = pause_ms < wait_ms ? wait_ms : 0;
-		return age(now_ms, wait_ms, warm_ms, cold_ms, CONFIG(keep));
+		/* After a pause all magazines: nobody has noted when they came. */
+		wait_ms = pause_ms < cold_ms / QUIET_PART ? cold_ms / QUIET_PART : 0;
+	} else {
+		note_pause(now_ms, pause_ms, least_ms / PAUSE_PART, cold_ms);
+		wait_ms = arena_after_pause(now_ms, cold_ms / QUIET_PART);
+		warm_ms = arena_after_pause(now_ms, warm_ms);
+		cold_ms = arena_after_pause(now_ms, cold_ms);
 	}
-	note_pause(now_ms, pause_ms, least_ms / PAUSE_PART, cold_ms);
-	uint32_t wait_ms = arena_after_pause(now_ms, cold_ms / QUIET_PART);
-	warm_ms = arena_after_pause(now_ms, warm_ms);
-	cold_ms = arena_after_pause(now_ms, cold_ms);
 	return age(now_ms, wait_ms, warm_ms, cold_ms, CONFIG(keep));
 }
 

@@ -26,7 +26,7 @@ sizeclass_aligned(size_t size, size_t align)
 	if (size > LARGE_MAX || align > PAGE_BYTES)
 		return 0;
 	/* A multiple is a class in most cases. */
-	cls = (unsigned)(sizeclass_bin(round_up(size, align)) / BIN_BYTES);
+	cls = sizeclass_of(round_up(size, align));
 	for (; cls < CLASS_END; cls++)
 		if ((sizeclass_size(cls) & (align - 1)) == 0)
 			return cls;

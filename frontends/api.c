@@ -40,7 +40,7 @@ no_memory(void)
 void *
 api_malloc_at(size_t size, uintptr_t site)
 {
-	void *p = frontend_try_alloc(size);
+	void *p = frontend_try_alloc(sizeclass_bin(size));
 
 	if (HAK_LIKELY(p != NULL))
 		return p;
@@ -72,7 +72,7 @@ malloc_slow(size_t size)
 HAK_INLINE void *
 malloc_or_slow(size_t size)
 {
-	void *p = frontend_try_alloc(size);
+	void *p = frontend_try_alloc(sizeclass_bin(size));
 
 	if (HAK_LIKELY(p != NULL))
 		return p;
@@ -129,7 +129,7 @@ hak_calloc(size_t n, size_t size)
 
 	if (HAK_UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	void *p = frontend_try_alloc(bytes);
+	void *p = frontend_try_alloc(sizeclass_bin(bytes));
 	if (HAK_LIKELY(p != NULL))
 		return memset(p, 0, bytes);
 	return calloc_slow(bytes);
@@ -154,7 +154,7 @@ api_aligned_at(size_t align, size_t size, uintptr_t site)
 	/* A block of the class is aligned by itself, whichever size asked for it. */
 	if (cls) {
 		size = sizeclass_size(cls);
-		void *hit = frontend_try_alloc(size);
+		void *hit = frontend_try_alloc(cls * BIN_BYTES);
 		if (HAK_LIKELY(hit != NULL))
 			return hit;
 	}

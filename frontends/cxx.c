@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
+#include "backends/sizeclass.h"
 #include "base/assert.h"
 #include "frontends/api.h"
 #include "frontends/frontend.h"
@@ -139,7 +140,7 @@ nothrow_slow(size_t size, size_t align, const void *tag, const char *name)
 	HAK_EXPORT void *name(size_t size);                                                        \
 	HAK_EXPORT void *name(size_t size)                                                         \
 	{                                                                                          \
-		void *p = frontend_try_alloc(size);                                                \
+		void *p = frontend_try_alloc(sizeclass_bin(size));                                 \
 		if (HAK_LIKELY(p != NULL))                                                         \
 			return p;                                                                  \
 		return new_slow(size);                                                             \
@@ -149,7 +150,7 @@ nothrow_slow(size_t size, size_t align, const void *tag, const char *name)
 	HAK_EXPORT void *name(size_t size, const void *tag);                                       \
 	HAK_EXPORT void *name(size_t size, const void *tag)                                        \
 	{                                                                                          \
-		void *p = frontend_try_alloc(size);                                                \
+		void *p = frontend_try_alloc(sizeclass_bin(size));                                 \
 		if (HAK_LIKELY(p != NULL))                                                         \
 			return p;                                                                  \
 		return nothrow_slow(size, 1, tag, #name);                                          \

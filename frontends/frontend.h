@@ -57,8 +57,8 @@ struct frontend_class {
 	uint64_t drains;    /* magazines given to the arenas */
 };
 
-/* A block of at least `size` bytes, aligned to 16, not zeroed, where one is at hand. */
-HAK_INLINE void *frontend_try_alloc(size_t size);
+/* A block from a bin, by its id (sizeclass_bin), not zeroed, where one is at hand. */
+HAK_INLINE void *frontend_try_alloc(size_t bin);
 /* The same by the long way, for any size and an alignment that is a power of two; *zeroed tells
  * whether the block reads as zero, and is NULL where nobody asks. errno is preserved. `site` is the
  * program's return address. */

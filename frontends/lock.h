@@ -14,9 +14,9 @@
 void lock_frontend_free(void *p) HAK_HIDDEN;
 
 HAK_INLINE void *
-frontend_try_alloc(size_t size)
+frontend_try_alloc(size_t bin)
 {
-	(void)size;
+	(void)bin;
 	return NULL;
 }
 

@@ -100,13 +100,12 @@ rseq_replace(struct os_rseq_area *area, size_t offset, uint64_t expected, uint64
 #endif
 
 HAK_INLINE void *
-frontend_try_alloc(size_t size)
+frontend_try_alloc(size_t bin)
 {
-	size_t offset = sizeclass_bin(size);
+	void *p = rseq_pop(hak_rseq_thread.area, bin);
 
-	void *p = rseq_pop(hak_rseq_thread.area, offset);
 	if (HAK_LIKELY(p != NULL))
-		COUNT_FAST_HIT(offset);
+		COUNT_FAST_HIT(bin);
 	return p;
 }
 

@@ -181,10 +181,9 @@ bin_head(const struct bin *b)
 }
 
 HAK_INLINE void *
-frontend_try_alloc(size_t size)
+frontend_try_alloc(size_t bin)
 {
-	size_t offset = sizeclass_bin(size);
-	struct bin *b = bin_by(&hak_tls.alloc, offset);
+	struct bin *b = bin_by(&hak_tls.alloc, bin);
 	void *p = bin_head(b);
 	/* One test for an empty bin and for a link that the program wrote over after it had freed
 	 * the block: such an address is not handed out. */
@@ -193,7 +192,7 @@ frontend_try_alloc(size_t size)
 	bin_give_room(b);
 	void *next = *(void **)p;
 	b->head = next;
-	COUNT_FAST_HIT(offset);
+	COUNT_FAST_HIT(bin);
 	return p;
 }
 

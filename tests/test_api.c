@@ -189,9 +189,9 @@ END_TEST
 
 /* --- sizes ------------------------------------------------------------------------------------ */
 
-/* What a block may be larger than what was asked for: up to the next multiple of 16 for tiny ones,
- * an eighth to 32 KiB, a quarter above; jemalloc's classes are a quarter apart from 128 bytes on.
- */
+/* What a block may be larger than what was asked for: up to the next multiple of 16 to 256
+ * bytes, of 64 to 512, an eighth to 32 KiB, a quarter above; jemalloc's classes are a quarter apart
+ * from 128 bytes on. */
 static size_t
 most_usable(size_t size)
 {

@@ -195,7 +195,6 @@ static void
 step_age(void)
 {
 	uint32_t now_ms = os_now_ms() + (uint32_t)rng_below(&rng, 200);
-
 	uint32_t cold_ms = (uint32_t)rng_below(&rng, 2) * 100;
 
 	backend_arena_age(&arena, now_ms, cold_ms / 4, cold_ms);
