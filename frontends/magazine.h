@@ -100,6 +100,32 @@ magazine_split(struct magazine *m, uint32_t n)
 	return rest;
 }
 
+/* Halves *m, of two blocks or more, and returns the older half. A bin that goes to and fro between
+ * full and empty keeps both: its next overflow is then as far as its next miss, and comes after
+ * half a magazine of either, where a whole one beside an empty one could mean a slow path each
+ * time. */
+HAK_INLINE struct magazine
+magazine_halve(struct magazine *m)
+{
+	return magazine_split(m, m->count / 2);
+}
+
+/* True where a full bin, m, has hardly changed since it missed and took its spare magazine, when
+ * its first block was `mark`. */
+HAK_INLINE bool
+magazine_is_back(struct magazine m, const void *mark)
+{
+	return m.count > 1 && (m.head == mark || link_get(m.head) == mark);
+}
+
+/* True where a bin whose magazines have that capacity, and whose spare one m was, or nothing, goes
+ * on with it when the active one is full: the other half of what was halved. */
+HAK_INLINE bool
+magazine_has_room(struct magazine m, uint32_t capacity)
+{
+	return m.count <= capacity / 2;
+}
+
 /* Draws how many allocations of `size` bytes come up to the next sample, it included. */
 HAK_INLINE uint32_t
 magazine_until_sample(uint64_t *random, size_t size)

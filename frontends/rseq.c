@@ -203,14 +203,20 @@ alloc_cached(struct rseq_cache *c, unsigned cls, uintptr_t site, uint32_t now_ms
 	rseq_grow(c, cls);
 	/* A magazine of another region, or one with a link that was written over. */
 	struct magazine m = rseq_take(rseq_active_at(cls));
-	if (!m.head)
+	bool swapped = false;
+	if (!m.head) {
 		m = rseq_take(rseq_spare_at(cls));
+		swapped = m.head != NULL;
+	}
 	if (!m.head)
 		m = refill(c, cls, site, &p);
 	if (!m.head)
 		return p;
 	p = first_of(m);
-	stow(cls, rest_of(m));
+	struct magazine rest = rest_of(m);
+	if (swapped)
+		RELAXED_SET(c->marks[cls], rest.head);
+	stow(cls, rest);
 	return p;
 }
 
@@ -279,12 +285,22 @@ make_room(struct rseq_cache *c, unsigned cls)
 	}
 	struct magazine m = rseq_take(rseq_active_at(cls));
 	HAK_INJECT(INJECT_DRAIN);
-	if (!m.head || drain_scattered(c, cls, m) || rseq_put(rseq_spare_at(cls), m))
+	if (!m.head || drain_scattered(c, cls, m))
+		return;
+	if (!RELAXED(c->spares[cls]) && magazine_is_back(m, RELAXED(c->marks[cls]))) {
+		struct magazine rest = magazine_halve(&m);
+		stow(cls, m);
+		stow(cls, rest);
+		return;
+	}
+	if (rseq_put(rseq_spare_at(cls), m))
 		return;
 	struct magazine full = rseq_take(rseq_spare_at(cls));
 	if (!rseq_put(rseq_spare_at(cls), m))
 		magazine_give(cls, m, false);
-	if (full.head) {
+	if (magazine_has_room(full, rseq_capacity(c, cls))) {
+		stow(cls, full);
+	} else {
 		uint16_t wanted = RELAXED(c->wanted[cls]);
 		if (wanted)
 			RELAXED_SET(c->wanted[cls], wanted - 1);

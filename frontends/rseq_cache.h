@@ -28,7 +28,9 @@ struct rseq_cache {
 	/* How many magazines a bin has got more than given away. */
 	_Atomic uint16_t wanted[BIN_CLASSES];
 	_Atomic uint8_t drains[BIN_CLASSES]; /* of a bin since it last missed, about */
-	_Atomic int64_t grown;               /* bytes by which magazines have grown */
+	/* A bin's first block when it had last missed and taken its spare magazine, about. */
+	const void *_Atomic marks[BIN_CLASSES];
+	_Atomic int64_t grown; /* bytes by which magazines have grown */
 	_Atomic size_t slow_allocs, slow_frees;
 	_Atomic bool used;
 	struct lock lock; /* TRYLOCK only */

@@ -75,7 +75,9 @@ alloc_from_bin(struct cache *c, unsigned cls, uintptr_t site)
 		m = take_spare(&c->spares[cls]);
 		set_active(c, cls, m.head, m.count);
 		grow_capacity(c, cls);
-		return bin_pop(b);
+		void *p = bin_pop(b);
+		c->marks[cls] = b->head;
+		return p;
 	}
 	set_active(c, cls, NULL, 0);
 	m = refill(c, cls, site, &instead);
@@ -389,9 +391,17 @@ make_room(struct cache *c, unsigned cls)
 		return;
 	}
 	struct magazine full = {s->head, RELAXED(s->count)};
-	set_spare(s, now.head, now.count);
-	if (!full.head)
+	if (!full.head && magazine_is_back(now, c->marks[cls])) {
+		struct magazine rest = magazine_halve(&now);
+		set_active(c, cls, now.head, now.count);
+		set_spare(s, rest.head, rest.count);
 		return;
+	}
+	set_spare(s, now.head, now.count);
+	if (magazine_has_room(full, RELAXED(b->capacity))) {
+		set_active(c, cls, full.head, full.count);
+		return;
+	}
 	c->wanted[cls]--;
 	c->freed_bytes += full.count * sizeclass_size(cls);
 	magazine_drain(cls, full, true);

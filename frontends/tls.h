@@ -69,6 +69,8 @@ struct cache {
 	/* How many magazines a bin has got more than given away: so many more that it gives away
 	 * are wanted here again. Where there are none, the thread frees what others allocate. */
 	uint16_t wanted[BIN_CLASSES];
+	/* A bin's first block when it had last missed and taken its spare magazine. */
+	const void *marks[BIN_CLASSES];
 	/* The list of caches, under RANK_CACHES. */
 	struct cache *next, *prev;
 	struct tls *owner;

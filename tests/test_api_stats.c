@@ -136,6 +136,45 @@ START_TEST(test_stats_count_slow_paths)
 }
 END_TEST
 
+static size_t
+slow_calls(void)
+{
+	struct hak_stats s = stats_now();
+
+	return s.slow_allocs + s.slow_frees;
+}
+
+/* However many blocks a thread has, two that it frees and allocates again do not leave the caches
+ * each time: there is no number at which one call overflows and the next one misses. */
+START_TEST(test_stats_to_and_fro)
+{
+	enum { BLOCKS = 300, WARM_UP = 50, ROUNDS = 64, SIZE = 1024 };
+	bool has_caches = strncmp(hak_variant(), "lock-", 5) != 0;
+	static void *p[BLOCKS];
+
+	for (int i = 0; i < WARM_UP; i++) {
+		for (size_t n = 0; n < BLOCKS; n++)
+			ck_assert_ptr_nonnull(p[n] = hak_malloc(SIZE));
+		for (size_t n = 0; n < BLOCKS; n++)
+			hak_free(p[n]);
+	}
+	for (size_t n = 0; n < BLOCKS; n++) {
+		ck_assert_ptr_nonnull(p[n] = hak_malloc(SIZE));
+		size_t before = slow_calls();
+		for (int i = 0; n > 0 && i < ROUNDS; i++) {
+			hak_free(p[n]);
+			hak_free(p[n - 1]);
+			p[n] = hak_malloc(SIZE);
+			p[n - 1] = hak_malloc(SIZE);
+		}
+		if (has_caches)
+			ck_assert_uint_le(slow_calls() - before, ROUNDS / 2);
+	}
+	for (size_t n = 0; n < BLOCKS; n++)
+		hak_free(p[n]);
+}
+END_TEST
+
 struct visitor {
 	pthread_barrier_t arrived, leave;
 };
@@ -503,6 +542,7 @@ api_add_stats(Suite *suite)
 	tcase_add_test(stats, test_stats_big_blocks);
 	tcase_add_test(stats, test_stats_peak);
 	tcase_add_test(stats, test_stats_count_slow_paths);
+	tcase_add_test(stats, test_stats_to_and_fro);
 	tcase_add_test(stats, test_stats_count_caches);
 	tcase_add_test(stats, test_malloc_stats);
 	tcase_add_test(stats, test_malloc_stats_json);
