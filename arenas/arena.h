@@ -98,7 +98,7 @@ void arena_flush(void *list);
 void arena_flush_deferred(void);
 /* One block of any class: a waiting magazine's, else the slabs'; NULL when memory is exhausted.
  * *zeroed says whether zeroes are wanted, and then whether the block reads as zero. In isolated
- * groups for L2.5 only, whose blocks are not sealed. */
+ * groups for L2.5 only, which may bear old seals. */
 void *arena_take_in(unsigned group, unsigned cls, uintptr_t site, bool *zeroed);
 
 HAK_INLINE void *

@@ -45,7 +45,7 @@ struct depot {
 
 /* Of a group above 0 the magazines are sealed lists (backends/seal.h), which leave no room in their
  * blocks: the stack is here. `blocks` and `used_ms` are in the class's struct depot. */
-#define SEALED_DEPOT_MOST 16
+#define SEALED_DEPOT_MOST 64
 struct sealed_depot {
 	struct magazine full[SEALED_DEPOT_MOST];
 	uint32_t count;

@@ -7,7 +7,8 @@
  * sealed from the moment in which the program frees it, or the heap first cuts it, to the one in
  * which malloc hands it out. So a block that is freed and bears its mark is freed twice, and one
  * that is to be handed out and does not was written to. Pages that are given back lose their seals:
- * L2, which keeps no links in its blocks, makes them anew.
+ * L2, which keeps no links in its blocks, makes them anew. Blocks of L2.5 are sealed by who frees
+ * them, and where they come from a slab nobody expects a seal.
  *
  * The secrets are drawn at start, before any block, and fixed then. */
 #ifndef HAK_BACKENDS_SEAL_H
@@ -79,6 +80,15 @@ seal_clear(void *p)
 {
 	((uint64_t *)p)[0] = 0;
 	((uint64_t *)p)[1] = 0;
+}
+
+/* The same of a block of L2.5, which bears a seal only where the page has stayed since it was
+ * freed. */
+HAK_INLINE void
+seal_forget(void *p)
+{
+	if (seal_is_on(p))
+		seal_clear(p);
 }
 
 #endif

@@ -191,8 +191,14 @@ placement_take(unsigned cls, uintptr_t site, bool *zeroed)
 {
 	unsigned group = group_noted(site, sizeclass_size(cls));
 
-	if (!placement_is_apart(group) || cls >= CLASS_LARGE)
+	if (!placement_is_apart(group))
 		return arena_take_in(group, cls, site, zeroed);
+	if (cls >= CLASS_LARGE) {
+		void *p = arena_take_in(group, cls, site, zeroed);
+		if (p && !*zeroed)
+			seal_forget(p);
+		return p;
+	}
 	*zeroed = false;
 	struct magazine m = arena_refill_in(group, cls, site, 1, 1);
 	/* One that waited in a depot has more. */
@@ -212,7 +218,7 @@ placement_note_free(void *p)
 {
 	const struct slab *s = pagemap_slab(p);
 
-	if (!s || !s->group || s->cls == 0 || s->cls >= CLASS_LARGE || backend_usable(p) == 0)
+	if (!s || !s->group || s->cls == 0 || backend_usable(p) == 0)
 		return;
 	if (seal_is_on(p))
 		log_fatal("double free of %p", p);

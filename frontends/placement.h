@@ -4,7 +4,7 @@
  *
  * A bucket is a group of addresses (backends/pages.h) that a secret hash of the call site chooses.
  * An address never changes its bucket, so that a pointer which is used after its block was freed
- * meets blocks of that bucket's sites only. Blocks of Tiny and L2 are sealed while they are free
+ * meets blocks of that bucket's sites only. Blocks are sealed while they are free
  * (backends/seal.h), which tells blocks that are freed twice or written to after they were freed.
  * docs/placement.md describes it.
  *
@@ -126,7 +126,7 @@ void *placement_take(unsigned cls, uintptr_t site, bool *zeroed);
 /* The group for the site's Big block, or one that is aligned as no class is. */
 unsigned placement_big(uintptr_t site, size_t size);
 /* The block p is freed past the caches: aborts where it is free already, and seals it. Nothing
- * where p is no block of a bucket's Tiny or L2. */
+ * where p is no block of a bucket's slabs. */
 void placement_note_free(void *p);
 
 /* A sealed block, about to be handed out. */

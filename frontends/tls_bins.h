@@ -187,7 +187,7 @@ static inline void
 flush_bin(struct cache *c, unsigned cls, bool idle)
 {
 	if (c->isolated) {
-		isolate_flush(c, cls);
+		isolate_flush(c, cls, idle);
 		return;
 	}
 	magazine_give(cls, take_active(c, cls), idle);

@@ -10,9 +10,9 @@
  * owner miss the medium path as well: it goes by the same two pointers as the fast path.
  *
  * Of a bin, `room` is the fast path's, which takes from it: 0 or less. What a bin may still take is
- * `capacity`. Bins are of Tiny and L2; those of L2.5 never have any. Owner: the thread, or whoever
- * has claimed the cache. Invariant: from a bin's head on there are sizes - capacity sealed blocks,
- * all of its bucket and class. (isolate_audit) */
+ * `capacity`. Owner: the thread, or whoever has claimed the cache. Invariant: from a bin's head on
+ * there are sizes - capacity sealed blocks, all of its bucket and class, and from a spare
+ * magazine's as many as its count. (isolate_audit) */
 #ifndef HAK_FRONTENDS_TLS_ISOLATE_H
 #define HAK_FRONTENDS_TLS_ISOLATE_H
 
@@ -23,6 +23,11 @@ struct isolated {
 	/* By group, of which 0 is nobody's, and class. */
 	struct bin bins[ARENA_GROUPS][FRONTEND_GROUP_BINS];
 	_Atomic uint16_t sizes[ARENA_GROUPS][FRONTEND_GROUP_BINS];
+	struct sealed_spare {
+		void *head;
+		_Atomic uint16_t count;
+		const void *mark; /* the bin's first block when it had last taken this one */
+	} spares[ARENA_GROUPS][FRONTEND_GROUP_BINS];
 };
 
 /* frontend_alloc_slow and free's slow path: by the medium path, or else the long way. */
@@ -36,8 +41,9 @@ void isolate_free_slow(struct cache *c, void *p, uint32_t now_ms);
 void isolate_init(void);
 /* Gives a new cache its bins, which are zeroed. */
 void isolate_cache(struct cache *c, struct isolated *bins);
-/* Gives the blocks of the class, of all buckets, back to their slabs. */
-void isolate_flush(struct cache *c, unsigned cls);
+/* Gives the blocks of the class, of all buckets, to depots where they are many, else, or when they
+ * have been idle, back to their slabs. */
+void isolate_flush(struct cache *c, unsigned cls, bool idle);
 bool isolate_is_empty(const struct cache *c, unsigned cls);
 size_t isolate_cached_bytes(const struct cache *c);
 void isolate_audit(const struct cache *c);

@@ -104,10 +104,10 @@ static void
 run_misuse(const char *kind)
 {
 	uint64_t *blocks[8];
-	size_t size = strstr(kind, "-l2") ? 5000 : 64;
+	size_t size = strstr(kind, "-large") ? 100000 : strstr(kind, "-l2") ? 5000 : 64;
 
 	for (int i = 0; i < 8; i++)
-		blocks[i] = site_0(size);
+		REQUIRE((blocks[i] = site_0(size)) != NULL);
 	uint64_t *a = blocks[2], *b = blocks[4];
 	free(a);
 	free(b);
@@ -126,18 +126,33 @@ run_misuse(const char *kind)
 		site_0(size);
 }
 
-/* What malloc hands out tells nothing of the secrets. */
+#define HELD 12
+
+/* What malloc hands out tells nothing of the secrets, whether the block waited in a cache or in its
+ * slab. */
+static void
+check_clean(size_t size)
+{
+	uint64_t *p[HELD];
+
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < HELD; i++) {
+			p[i] = site_0(size);
+			REQUIRE(p[i] != NULL && (round == 0 || (p[i][0] == 0 && p[i][1] == 0)));
+			p[i][0] = p[i][1] = 0;
+		}
+		for (int i = 0; i < HELD; i++)
+			free(p[i]);
+	}
+}
+
 static void
 run_clean(void)
 {
-	for (size_t size = 16; size <= 4096; size += 16) {
-		uint64_t *p = site_0(size);
-		p[0] = p[1] = 1;
-		free(p);
-		p = site_0(size);
-		REQUIRE(p[0] == 0 && p[1] == 0);
-		free(p);
-	}
+	for (size_t size = 16; size <= 4096; size += 16)
+		check_clean(size);
+	for (size_t size = 4608; size <= 1 << 20; size += size / 8)
+		check_clean(size);
 }
 
 /* --- threads and forks ------------------------------------------------------------------------ */
@@ -161,10 +176,12 @@ churn(unsigned seed, long steps)
 			live[k].p = NULL;
 			continue;
 		}
-		live[k].size = 1 + (size_t)rand_r(&seed) % (rand_r(&seed) % 16 ? 600 : 70000);
+		size_t most = rand_r(&seed) % 16 ? 600 : rand_r(&seed) % 8 ? 70000 : 1 << 20;
+		live[k].size = 1 + (size_t)rand_r(&seed) % most;
 		live[k].p = sites[k % SITES](live[k].size);
 		REQUIRE(live[k].p != NULL);
-		memset(live[k].p, (int)k, live[k].size);
+		memset(live[k].p, (int)k, live[k].size < 8192 ? live[k].size : 8192);
+		live[k].p[live[k].size - 1] = (unsigned char)k;
 	}
 	for (unsigned k = 0; k < 64; k++)
 		free(live[k].p);

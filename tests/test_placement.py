@@ -60,8 +60,12 @@ def test_spray(library):
 def test_misuse(library):
     if not isolates(library):
         return
-    told = {"twice": "double free", "twice-l2": "double free", "inside": "not the start of a block",
+    told = {"twice": "double free", "twice-l2": "double free", "twice-large": "double free",
+            "inside": "not the start of a block", "inside-large": "not the start of a block",
             "link": "written to", "mark": "written to", "both": "written to"}
+    if variant(library).startswith("tls"):
+        told |= {"inside-l2": "not the start of a block", "link-large": "written to",
+                 "mark-large": "written to", "both-large": "written to"}
     for kind, words in told.items():
         done = run(library, "misuse", kind)
         require(done.returncode == -signal.SIGABRT and words in done.stderr and
