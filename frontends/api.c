@@ -250,13 +250,19 @@ hak_pvalloc(size_t size)
 
 /* --- sizes ----------------------------------------------------------------------------------- */
 
+/* Of no block that the back-end knows. */
+static HAK_COLD size_t
+usable_elsewhere(void *p)
+{
+	return p && emergency_owns(p) ? emergency_usable(p) : 0;
+}
+
 HAK_EXPORT size_t
 hak_malloc_usable_size(void *p)
 {
-	if (!p)
-		return 0;
 	size_t usable = backend_usable(p);
-	return HAK_UNLIKELY(usable == 0) && emergency_owns(p) ? emergency_usable(p) : usable;
+
+	return HAK_LIKELY(usable > 0) ? usable : usable_elsewhere(p);
 }
 
 HAK_EXPORT void

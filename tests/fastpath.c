@@ -12,6 +12,7 @@
  * The library's clock is this program's: slow paths let memory age by the clock, and under
  * callgrind the machine's would make the count depend on how fast the machine is and what else it
  * does. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,7 @@ PAIR(new_64, _Znwm(64), _ZdlPvm(block[i], 64))
 	}
 
 RESIZE(realloc_control, empty_realloc(block[i], 50))
+RESIZE(usable_size, (malloc_usable_size(block[i]), block[i]))
 RESIZE(realloc_in_place, realloc(block[i], 50))
 
 static const struct {
@@ -120,6 +122,7 @@ static const struct {
 	{"new-64", new_64},
 	{"realloc-control", realloc_control},
 	{"realloc-in-place", realloc_in_place},
+	{"usable-size", usable_size},
 };
 
 int

@@ -34,6 +34,7 @@ CASES = (
     ("aligned-192", "aligned_alloc(64, 192), free", "pair-control"),
     ("new-64", "operator new(64), sized delete", "pair-control"),
     ("realloc-in-place", "realloc from 64 to 50 bytes", "realloc-control"),
+    ("usable-size", "malloc_usable_size of 64 bytes", "realloc-control"),
 )
 ROW = re.compile(r"^\| (\S+) \| ([^|]+?) \| +([\d.]+) \| +([\d.]+) \| +([\d.]+) \|$")
 

@@ -279,8 +279,8 @@ backend_bin(const void *p)
 	return s && !s->sampled && !s->apart ? (uint16_t)(s->cls * BIN_BYTES) : 0;
 }
 
-size_t
-backend_usable(const void *p)
+static HAK_NOINLINE size_t
+usable_by_record(const void *p)
 {
 	const struct slab *s = pagemap_slab(p);
 
@@ -291,6 +291,22 @@ backend_usable(const void *p)
 		return offset == 0 ? s->npages * PAGE_BYTES : 0;
 	size_t size = sizeclass_size(s->cls);
 	return sizeclass_divide(s->cls, offset) * size == offset ? size : 0;
+}
+
+/* Some programs ask for each block that they allocate, and for each that they free. A Tiny block's
+ * bin tells its class, and its slab is a page: that needs no record. */
+size_t
+backend_usable(const void *p)
+{
+	uint16_t bin;
+
+	if (HAK_UNLIKELY(!pagemap_bin(p, &bin)))
+		return usable_by_record(p);
+	unsigned cls = bin / BIN_BYTES;
+	if (HAK_UNLIKELY(cls - CLASS_TINY >= CLASS_MID - CLASS_TINY))
+		return usable_by_record(p);
+	size_t offset = (uintptr_t)p % PAGE_BYTES, size = sizeclass_size(cls);
+	return sizeclass_divide(cls, offset) * size == offset ? size : 0;
 }
 
 void
