@@ -171,13 +171,22 @@ aligned_from_frame(size_t align, size_t size)
 	return p;
 }
 
-/* As api_aligned_at, from an entry point that ends with it. */
-HAK_INLINE void *
-aligned_here(size_t align, size_t size)
+/* Tail-called. */
+static HAK_NOINLINE void *
+aligned_slow(size_t align, size_t size)
 {
 	if (site_wants_attention())
 		return aligned_from_frame(align, size);
 	return api_aligned_at(align, size, HAK_SITE());
+}
+
+/* As api_aligned_at, from an entry point that ends with it. */
+HAK_INLINE void *
+aligned_here(size_t align, size_t size)
+{
+	void *p = api_try_aligned(align, size);
+
+	return HAK_LIKELY(p != NULL) ? p : aligned_slow(align, size);
 }
 
 HAK_EXPORT void *
@@ -212,14 +221,25 @@ posix_memalign_from_frame(void **out, size_t align, size_t size)
 	return error;
 }
 
+/* Tail-called. */
+static HAK_NOINLINE int
+posix_memalign_slow(void **out, size_t align, size_t size)
+{
+	if (site_wants_attention())
+		return posix_memalign_from_frame(out, align, size);
+	return posix_memalign_at(out, align, size, HAK_SITE());
+}
+
 HAK_EXPORT int
 hak_posix_memalign(void **out, size_t alignment, size_t size)
 {
 	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0 || alignment > MAX_ALIGN)
 		return EINVAL;
-	if (site_wants_attention())
-		return posix_memalign_from_frame(out, alignment, size);
-	return posix_memalign_at(out, alignment, size, HAK_SITE());
+	void *p = api_try_aligned(alignment, size);
+	if (HAK_UNLIKELY(!p))
+		return posix_memalign_slow(out, alignment, size);
+	*out = p;
+	return 0;
 }
 
 HAK_EXPORT void *

@@ -160,14 +160,16 @@ nothrow_slow(size_t size, size_t align, const void *tag, const char *name)
 	HAK_EXPORT void *name(size_t size, size_t align);                                          \
 	HAK_EXPORT void *name(size_t size, size_t align)                                           \
 	{                                                                                          \
-		return new_aligned_slow(size, align);                                              \
+		void *p = is_power_of_two(align) ? api_try_aligned(align, size) : NULL;            \
+		return HAK_LIKELY(p != NULL) ? p : new_aligned_slow(size, align);                  \
 	}
 
 #define NEW_ALIGNED_NOTHROW(name)                                                                  \
 	HAK_EXPORT void *name(size_t size, size_t align, const void *tag);                         \
 	HAK_EXPORT void *name(size_t size, size_t align, const void *tag)                          \
 	{                                                                                          \
-		return nothrow_slow(size, align, tag, #name);                                      \
+		void *p = is_power_of_two(align) ? api_try_aligned(align, size) : NULL;            \
+		return HAK_LIKELY(p != NULL) ? p : nothrow_slow(size, align, tag, #name);          \
 	}
 
 /* A delete's further arguments (size, alignment, nothrow) are known to the page map anyway. */
