@@ -103,11 +103,24 @@ magazine_split(struct magazine *m, uint32_t n)
 /* Halves *m, of two blocks or more, and returns the older half. A bin that goes to and fro between
  * full and empty keeps both: its next overflow is then as far as its next miss, and comes after
  * half a magazine of either, where a whole one beside an empty one could mean a slow path each
- * time. */
+ * time. Returns nothing where a link leaves the primary region: whoever pops that block tells
+ * whether the program wrote over it. */
 HAK_INLINE struct magazine
 magazine_halve(struct magazine *m)
 {
-	return magazine_split(m, m->count / 2);
+	uint32_t half = m->count / 2;
+	void *last = m->head, *next = link_get(last);
+
+	for (uint32_t i = 1; i < half && pagemap_in_primary(next); i++) {
+		last = next;
+		next = link_get(last);
+	}
+	if (HAK_UNLIKELY(!pagemap_in_primary(next)))
+		return (struct magazine){NULL, 0};
+	struct magazine rest = {next, m->count - half};
+	link_set(last, NULL);
+	m->count = half;
+	return rest;
 }
 
 /* True where a full bin, m, has hardly changed since it missed and took its spare magazine, when

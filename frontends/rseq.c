@@ -289,9 +289,11 @@ make_room(struct rseq_cache *c, unsigned cls)
 		return;
 	if (!RELAXED(c->spares[cls]) && magazine_is_back(m, RELAXED(c->marks[cls]))) {
 		struct magazine rest = magazine_halve(&m);
-		stow(cls, m);
-		stow(cls, rest);
-		return;
+		if (HAK_LIKELY(rest.head != NULL)) {
+			stow(cls, m);
+			stow(cls, rest);
+			return;
+		}
 	}
 	if (rseq_put(rseq_spare_at(cls), m))
 		return;

@@ -393,9 +393,11 @@ make_room(struct cache *c, unsigned cls)
 	struct magazine full = {s->head, RELAXED(s->count)};
 	if (!full.head && magazine_is_back(now, c->marks[cls])) {
 		struct magazine rest = magazine_halve(&now);
-		set_active(c, cls, now.head, now.count);
-		set_spare(s, rest.head, rest.count);
-		return;
+		if (HAK_LIKELY(rest.head != NULL)) {
+			set_active(c, cls, now.head, now.count);
+			set_spare(s, rest.head, rest.count);
+			return;
+		}
 	}
 	set_spare(s, now.head, now.count);
 	if (magazine_has_room(full, RELAXED(b->capacity))) {

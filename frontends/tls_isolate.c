@@ -8,6 +8,7 @@
 #include "frontends/magazine.h"
 #include "frontends/resolve.h"
 #include "frontends/slow.h"
+#include "frontends/tls_bins.h"
 
 /* n is a multiple of a Tiny class's size where n * factor is at most `most`, modulo 2^64 (Lemire,
  * Kaser & Kurz, Faster remainder by direct computation, 2019). Of other classes, whose slabs are
@@ -158,7 +159,7 @@ resize(struct cache *c, unsigned group, unsigned cls, uint32_t size)
 {
 	uint32_t old = RELAXED(c->isolated->sizes[group][cls]);
 
-	RELAXED_SET(c->budget, RELAXED(c->budget) - magazine_cost(cls, old, size));
+	RELAXED_SET(c->budget, RELAXED(c->budget) - budget_cost(cls, old, size));
 	set_size(c->isolated, group, cls, size, count_of(c->isolated, group, cls));
 }
 
@@ -169,7 +170,7 @@ grow(struct cache *c, unsigned group, unsigned cls)
 {
 	uint32_t old = RELAXED(c->isolated->sizes[group][cls]);
 	uint32_t size = magazine_next(cls, old);
-	int64_t cost = magazine_cost(cls, old, size);
+	int64_t cost = budget_cost(cls, old, size);
 
 	if (size > old && (cost <= 0 || cost <= RELAXED(c->budget)))
 		resize(c, group, cls, size);
@@ -218,7 +219,7 @@ give(unsigned cls, struct magazine m, bool idle)
 	/* Other classes may need the pages of large blocks. */
 	if (!idle && cls < CLASS_LARGE && arena_drain_sealed(cls, m))
 		return;
-	/* Slabs take plain links, and seal the blocks anew. */
+	/* Slabs take plain links, and seal small blocks anew. */
 	arena_flush(seal_strip(m.head, NULL));
 }
 
@@ -245,9 +246,10 @@ isolate_alloc_slow(struct cache *c, unsigned cls, uintptr_t site)
 	c->freed_bytes = 0;
 	if (b->head)
 		return pop(b);
-	grow(c, group, cls);
-	struct magazine m = swap_spare(c->isolated, group, cls, none);
 	/* Of large blocks only those wait that were freed here. */
+	if (cls < CLASS_LARGE)
+		grow(c, group, cls);
+	struct magazine m = swap_spare(c->isolated, group, cls, none);
 	if (!m.head && cls >= CLASS_LARGE)
 		return slow_alloc_one(cls, site);
 	if (!m.head) {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/test_bins.c - the budget of a thread's bins (frontends/tls_bins.h): what is granted is
  * not charged, and what idle bins have grown by comes back; what a thread frees of others' blocks
- * takes half of it at most; and a phase of frees, whose blocks go back to their slabs. */
+ * takes half of it at most; a phase of frees, whose blocks go back to their slabs; and how
+ * magazines are halved. */
 #include "arenas/arena.h"
 #include "backends/os.h"
 #include "backends/sizeclass.h"
 #include "base/config.h"
 #include "frontends/frontend.h"
+#include "frontends/magazine.h"
 #include "tests/unit/unit.h"
 
 enum { ROUNDS = 50, BLOCKS = 300, HOT = 1152 };
@@ -206,6 +208,60 @@ START_TEST(test_scattered)
 }
 END_TEST
 
+/* A list of n blocks, the first of which is blocks[0]. */
+static struct magazine
+magazine_of(void **blocks, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		blocks[i] = hak_malloc(200);
+		REQUIRE_MSG(blocks[i], "no memory");
+	}
+	for (uint32_t i = 0; i < n; i++)
+		link_set(blocks[i], i + 1 < n ? blocks[i + 1] : NULL);
+	return (struct magazine){blocks[0], n};
+}
+
+static uint32_t
+length(const void *p)
+{
+	uint32_t n = 0;
+
+	for (; p; p = link_get(p))
+		n++;
+	return n;
+}
+
+/* Both halves are lists of the lengths that they tell. One that the program has written into, as it
+ * must not, stays whole, for whoever pops that block to find out. */
+START_TEST(test_halves)
+{
+	enum { MOST = 9 };
+	void *blocks[MOST];
+	int outside;
+
+	for (uint32_t n = 2; n <= MOST; n++) {
+		struct magazine m = magazine_of(blocks, n);
+		struct magazine rest = magazine_halve(&m);
+		ck_assert_ptr_eq(m.head, blocks[0]);
+		ck_assert_ptr_eq(rest.head, blocks[n / 2]);
+		ck_assert_uint_eq(length(m.head), m.count);
+		ck_assert_uint_eq(length(rest.head), rest.count);
+		ck_assert_uint_eq(m.count + rest.count, n);
+		for (uint32_t broken = 0; broken < n / 2; broken++) {
+			for (uint32_t i = 0; i < n; i++)
+				hak_free(blocks[i]);
+			m = magazine_of(blocks, n);
+			link_set(blocks[broken], broken % 2 ? (void *)&outside : NULL);
+			ck_assert_ptr_null(magazine_halve(&m).head);
+			ck_assert_ptr_eq(m.head, blocks[0]);
+			ck_assert_uint_eq(m.count, n);
+		}
+		for (uint32_t i = 0; i < n; i++)
+			hak_free(blocks[i]);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -219,5 +275,6 @@ main(void)
 	tcase_add_test(tc, test_returned);
 	tcase_add_test(tc, test_unwanted);
 	tcase_add_test(tc, test_scattered);
+	tcase_add_test(tc, test_halves);
 	return run_suite(suite);
 }
