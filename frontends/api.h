@@ -3,7 +3,7 @@
 #ifndef HAK_FRONTENDS_API_H
 #define HAK_FRONTENDS_API_H
 
-#include "backends/sizeclass.h"
+#include "backends/pagemap.h"
 #include "frontends/frontend.h"
 
 /* Declares a usual name as the same function as its hak_ name. */
@@ -24,8 +24,10 @@ api_try_aligned(size_t align, size_t size)
 
 	if (HAK_UNLIKELY(multiple - 1 >= MID_MAX))
 		return NULL;
+	if (PAGE_BYTES < MID_MAX && HAK_UNLIKELY(align > PAGE_BYTES))
+		return NULL;
 	size_t bin = sizeclass_bin(multiple);
-	/* Slabs begin at multiples of a page, so a block is aligned as its size is. */
+	/* Slabs begin at multiples of a page, so a block is aligned as its size is, up to that. */
 	if (HAK_UNLIKELY((sizeclass_size((unsigned)(bin / BIN_BYTES)) & (align - 1)) != 0))
 		return NULL;
 	return frontend_try_alloc(bin);

@@ -101,6 +101,30 @@ END_TEST
 static const size_t not_powers[] = {0, 3, 6, 12, 24, 48, 1000, 4095, 4097, MIB + 1, 3 * GIB,
 	SIZE_MAX, SIZE_MAX / 2, SIZE_MAX - 7};
 
+/* Blocks of the class that waits in the caches, freed by callers who asked for no alignment. */
+START_TEST(test_aligned_after_plain)
+{
+	enum { BLOCKS = 64 };
+	void *p[BLOCKS];
+
+	for (size_t alignment = 16; alignment <= 128 << 10; alignment *= 2)
+		for (size_t size = alignment - 5; size < 5 * alignment; size += alignment) {
+			for (int i = 0; i < BLOCKS; i++)
+				ck_assert_ptr_nonnull(p[i] = hak_malloc(size));
+			for (int i = 0; i < BLOCKS; i++)
+				hak_free(p[i]);
+			for (int i = 0; i < BLOCKS; i++) {
+				p[i] = i % 2 ? by_posix_memalign(alignment, size)
+					     : hak_aligned_alloc(alignment, size);
+				ck_assert_ptr_nonnull(p[i]);
+				ck_assert_uint_eq((uintptr_t)p[i] % alignment, 0);
+			}
+			for (int i = 0; i < BLOCKS; i++)
+				hak_free(p[i]);
+		}
+}
+END_TEST
+
 START_TEST(test_aligned_alloc_refuses)
 {
 	void *p;
@@ -232,6 +256,7 @@ api_add_alignment(Suite *suite)
 	tcase_add_loop_test(tc, test_memalign, 0, ALIGNMENTS);
 	tcase_add_loop_test(tc, test_aligned_blocks_are_writable, 0, 21);
 	tcase_add_loop_test(tc, test_aligned_alloc_refuses, 0, (int)LENGTH(not_powers));
+	tcase_add_test(tc, test_aligned_after_plain);
 	tcase_add_test(tc, test_aligned_alloc_limit);
 	tcase_add_test(tc, test_posix_memalign_refuses);
 	tcase_add_test(tc, test_posix_memalign_keeps_errno);
