@@ -354,11 +354,15 @@ END_TEST
 
 START_TEST(test_signals_arrive)
 {
+	enum { LOADS = 20 };
 	size_t handled = 0;
 
-	run_load(drive_signals, 3, false);
-	for (unsigned i = 0; i < WORKERS; i++)
-		handled += atomic_load(&workers[i].handled);
+	/* Where others use the CPUs too, a worker may get little of one load's time. */
+	for (unsigned load = 0; load < LOADS && handled <= 5; load++) {
+		run_load(drive_signals, 3, false);
+		for (unsigned i = 0; i < WORKERS; i++)
+			handled += atomic_load(&workers[i].handled);
+	}
 	ck_assert_uint_gt(handled, 5);
 }
 END_TEST
