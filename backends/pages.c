@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * backends/pages.c - the page heap: segregated fits over extents with boundary tags (Knuth, TAOCP
- * vol. 1, 2.5), two-level bins after TLSF (Masmano et al., ECRTS 2004). */
+ * backends/pages.c - the page heap: runs of pages, their limits and ages. */
 #include "backends/pages.h"
 
+#include "backends/extents.h"
 #include "backends/os.h"
 #include "base/assert.h"
 #include "base/futex.h"
@@ -13,40 +13,21 @@
  * kept is a large part where it is more than the second. */
 #define IDLE_PART 8
 #define KEPT_PART 16
-/* Lengths below EXACT have a bin each, above it each doubling has eight. */
-#define EXACT 32
-#define BINS (EXACT + 8 * 24)
 /* The longest run: 16 TiB. With its alignment it still has a bin. */
 #define MAX_PAGES ((size_t)1 << 28)
-#define BIN_WORDS ((BINS + 63) / 64)
-/* How many extents of one bin are looked at for the best fit. */
-#define FIT_TRIES 16
 #define AGE_BATCH 32
 /* How often a fork looks whether threads have done giving pages back, in microseconds. */
 #define PURGE_LOOK_US 200
 
-enum temperature { HOT, WARM, COLD };
-enum set { RESIDENT, CLEAN, SETS };
-
-/* The free extents of one group. */
-struct extents {
-	struct slab *bins[SETS][BINS];
-	uint64_t nonempty[SETS][BIN_WORDS];
-};
-
-/* By `lock` of the heap below. Apart from it, since what has no initial value takes no memory
- * before it is used. */
-static struct extents extents[PAGE_GROUPS + 1];
 /* The group of pages that were never handed out, 0 or one of their own: fixed at start. */
 static unsigned fresh_group;
 
 /* Synchronization: all of it by `lock`; the counters are read by any thread. */
 static struct {
 	struct lock lock;
-	struct slab *oldest, *newest;        /* resident extents */
-	_Atomic size_t used, resident, peak; /* pages */
-	_Atomic size_t purges, purged;       /* ranges, bytes */
-	_Atomic size_t refused;              /* by the hard limit (a number) */
+	_Atomic size_t used, peak;     /* pages */
+	_Atomic size_t purges, purged; /* ranges, bytes */
+	_Atomic size_t refused;        /* by the hard limit (a number) */
 	/* Pages; set by any thread. */
 	_Atomic size_t soft, hard;
 	/* Threads that give pages back without the lock and will want it again; a fork waits for
@@ -67,213 +48,15 @@ add(_Atomic size_t *counter, size_t n)
 	atomic_store_explicit(counter, load(counter) + n, memory_order_relaxed);
 }
 
-static unsigned
-bin_of(size_t npages)
-{
-	if (npages < EXACT)
-		return (unsigned)npages;
-	unsigned log = log2_floor(npages);
-	return EXACT + (log - 5) * 8 + ((unsigned)(npages >> (log - 3)) & 7);
-}
-
 static size_t age_locked(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep);
 
-static enum set
-set_of(const struct slab *s)
-{
-	return s->idle.temperature == COLD ? CLEAN : RESIDENT;
-}
-
-/* --- extents in their bins ------------------------------------------------------------------- */
-
-/* The last page's record leads back to the first, for the neighbour behind. */
-static void
-set_boundary_tag(struct slab *s)
-{
-	if (s->npages > 1) {
-		slab_set_kind(&s[s->npages - 1], SLAB_INTERIOR);
-		s[s->npages - 1].npages = s->npages - 1;
-	}
-}
-
-static void
-extent_insert(struct slab *s)
-{
-	struct extents *group = &extents[s->group];
-	enum set set = set_of(s);
-	unsigned bin = bin_of(s->npages);
-	struct slab **head = &group->bins[set][bin];
-
-	slab_set_kind(s, SLAB_FREE);
-	s->zero = set == CLEAN;
-	set_boundary_tag(s);
-	s->idle.prev = NULL;
-	s->idle.next = *head;
-	if (*head)
-		(*head)->idle.prev = s;
-	*head = s;
-	group->nonempty[set][bin / 64] |= (uint64_t)1 << (bin % 64);
-	if (set == CLEAN)
-		return;
-	s->idle.newer = NULL;
-	s->idle.older = heap.newest;
-	if (heap.newest)
-		heap.newest->idle.newer = s;
-	else
-		heap.oldest = s;
-	heap.newest = s;
-	add(&heap.resident, s->npages);
-}
-
-static void
-extent_remove(struct slab *s)
-{
-	struct extents *group = &extents[s->group];
-	enum set set = set_of(s);
-	unsigned bin = bin_of(s->npages);
-
-	if (s->idle.prev)
-		s->idle.prev->idle.next = s->idle.next;
-	else
-		group->bins[set][bin] = s->idle.next;
-	if (s->idle.next)
-		s->idle.next->idle.prev = s->idle.prev;
-	if (!group->bins[set][bin])
-		group->nonempty[set][bin / 64] &= ~((uint64_t)1 << (bin % 64));
-	slab_set_kind(s, SLAB_NONE);
-	if (set == CLEAN)
-		return;
-	*(s->idle.older ? &s->idle.older->idle.newer : &heap.oldest) = s->idle.newer;
-	*(s->idle.newer ? &s->idle.newer->idle.older : &heap.newest) = s->idle.older;
-	add(&heap.resident, (size_t)0 - s->npages);
-}
-
-/* b follows a in memory; a takes it over. The idle time is the mean over the pages. */
-static void
-extent_join(struct slab *a, struct slab *b)
-{
-	int32_t difference = (int32_t)(b->since_ms - a->since_ms);
-	int64_t total = (int64_t)a->npages + b->npages;
-
-	a->since_ms += (uint32_t)(int32_t)((int64_t)difference * b->npages / total);
-	if (b->idle.temperature < a->idle.temperature)
-		a->idle.temperature = b->idle.temperature;
-	a->npages += b->npages;
-	slab_set_kind(b, SLAB_NONE);
-}
-
-/* True where s, which is free or not, and its neighbour, if there is one, are to be one extent. */
-static bool
-joins(const struct slab *s, const struct slab *neighbour)
-{
-	return neighbour && slab_kind(neighbour) == SLAB_FREE && set_of(neighbour) == set_of(s) &&
-	       neighbour->group == s->group;
-}
-
-/* Makes s, which is in no list, a free extent joined with its neighbours of the same set. */
-static struct slab *
-extent_release(struct slab *s)
-{
-	struct slab *before = pagemap_before(s);
-	struct slab *after = pagemap_after(s);
-
-	if (joins(s, before)) {
-		extent_remove(before);
-		extent_join(before, s);
-		s = before;
-	}
-	if (joins(s, after)) {
-		extent_remove(after);
-		extent_join(s, after);
-	}
-	extent_insert(s);
-	return s;
-}
-
-/* Cuts s, which is in no list, after npages; the rest becomes a free extent of the same age. */
-static void
-extent_split(struct slab *s, size_t npages)
-{
-	struct slab *rest = s + npages;
-
-	if (s->npages == npages)
-		return;
-	rest->base = s->base + npages * PAGE_BYTES;
-	rest->npages = s->npages - (uint32_t)npages;
-	rest->region = s->region;
-	rest->group = s->group;
-	rest->since_ms = s->since_ms;
-	rest->idle.temperature = s->idle.temperature;
-	s->npages = (uint32_t)npages;
-	extent_insert(rest);
-}
-
 /* --- alloc and free -------------------------------------------------------------------------- */
-
-static struct slab *
-find_in_bin(const struct extents *group, enum set set, unsigned bin, size_t npages)
-{
-	struct slab *best = NULL;
-	int tries = FIT_TRIES;
-
-	for (struct slab *s = group->bins[set][bin]; s && tries > 0; s = s->idle.next, tries--)
-		if (s->npages >= npages && (!best || s->npages < best->npages))
-			best = s;
-	return best;
-}
-
-static struct slab *
-find_fit(const struct extents *group, enum set set, size_t npages)
-{
-	unsigned bin = bin_of(npages);
-	struct slab *s = find_in_bin(group, set, bin, npages);
-
-	if (s)
-		return s;
-	/* Every extent of a later bin is long enough. */
-	bin++;
-	for (unsigned word = bin / 64; word < BIN_WORDS; word++) {
-		uint64_t bits = group->nonempty[set][word];
-		if (word == bin / 64)
-			bits &= ~(uint64_t)0 << (bin % 64);
-		if (bits)
-			return find_in_bin(
-				group, set, word * 64 + (unsigned)__builtin_ctzll(bits), npages);
-	}
-	return NULL;
-}
-
-/* Cuts an aligned run out of s, which is in no list. */
-static struct slab *
-carve(struct slab *s, size_t npages, size_t align_pages)
-{
-	size_t align = align_pages * PAGE_BYTES;
-	size_t skip = (round_up((size_t)s->base, align) - (size_t)s->base) / PAGE_BYTES;
-
-	if (skip > 0) {
-		struct slab *run = s + skip;
-		run->base = s->base + skip * PAGE_BYTES;
-		run->npages = s->npages - (uint32_t)skip;
-		run->region = s->region;
-		run->group = s->group;
-		run->since_ms = s->since_ms;
-		run->idle.temperature = s->idle.temperature;
-		s->npages = (uint32_t)skip;
-		extent_insert(s);
-		s = run;
-	}
-	extent_split(s, npages);
-	s->zero = s->idle.temperature == COLD;
-	slab_set_kind(s, SLAB_NONE);
-	set_boundary_tag(s);
-	return s;
-}
 
 /* True where npages more would hold more than the limit. */
 static bool
 beyond(const _Atomic size_t *limit, size_t npages)
 {
-	return load(&heap.used) + load(&heap.resident) + npages > load(limit);
+	return load(&heap.used) + extents_resident() + npages > load(limit);
 }
 
 /* Above the soft limit idle pages are given back before others come to hold memory; this may
@@ -281,7 +64,7 @@ beyond(const _Atomic size_t *limit, size_t npages)
 static bool
 may_hold(size_t npages)
 {
-	if (HAK_UNLIKELY(beyond(&heap.soft, npages)) && load(&heap.resident) > 0)
+	if (HAK_UNLIKELY(beyond(&heap.soft, npages)) && extents_resident() > 0)
 		age_locked(os_now_ms(), 0, 0, 0);
 	if (HAK_LIKELY(!beyond(&heap.hard, npages)))
 		return true;
@@ -292,16 +75,15 @@ may_hold(size_t npages)
 static struct slab *
 alloc_locked(unsigned group, size_t npages, size_t align_pages, bool dense)
 {
-	const struct extents *own = &extents[group];
 	size_t need = npages + align_pages - 1;
-	struct slab *s = find_fit(own, RESIDENT, need);
+	struct slab *s = extent_fit(group, RESIDENT, need);
 
 	if (!s) {
 		if (!may_hold(npages))
 			return NULL;
-		s = find_fit(own, CLEAN, need);
+		s = extent_fit(group, CLEAN, need);
 		if (!s && group != fresh_group)
-			s = find_fit(&extents[fresh_group], CLEAN, need);
+			s = extent_fit(fresh_group, CLEAN, need);
 	}
 	if (s) {
 		extent_remove(s);
@@ -316,7 +98,7 @@ alloc_locked(unsigned group, size_t npages, size_t align_pages, bool dense)
 		s = extent_release(s);
 		extent_remove(s);
 	}
-	s = carve(s, npages, align_pages);
+	s = extent_carve(s, npages, align_pages);
 	s->group = group & 31;
 	add(&heap.used, npages);
 	if (load(&heap.used) > load(&heap.peak))
@@ -424,7 +206,7 @@ extend_locked(struct slab *s, size_t more, bool *zeroed)
 		s->npages += after->npages;
 		left -= after->npages;
 	}
-	set_boundary_tag(s);
+	extent_set_tag(s);
 	add(&heap.used, more);
 	if (load(&heap.used) > load(&heap.peak))
 		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
@@ -448,7 +230,7 @@ pages_resize(struct slab *s, size_t npages, bool *zeroed)
 		rest->region = s->region;
 		rest->group = s->group;
 		s->npages = (uint32_t)npages;
-		set_boundary_tag(s);
+		extent_set_tag(s);
 		free_locked(rest, HOT);
 	}
 	lock_release(&heap.lock);
@@ -492,9 +274,9 @@ collect_victims(struct victims *v, uint32_t now_ms, uint32_t warm_ms, uint32_t c
 
 	v->n = 0;
 	v->bytes = 0;
-	for (struct slab *s = heap.oldest; s && v->n < AGE_BATCH; s = next) {
+	for (struct slab *s = extent_oldest(); s && v->n < AGE_BATCH; s = next) {
 		next = s->idle.newer;
-		if (load(&heap.resident) * PAGE_BYTES <= keep)
+		if (extents_resident() * PAGE_BYTES <= keep)
 			break;
 		if (idle_for(now_ms, s->since_ms, cold_ms)) {
 			extent_remove(s);
@@ -578,13 +360,7 @@ pages_reclaim(void)
 	pages_age(os_now_ms(), 0, 0, 0);
 	if (!lock_acquire(&heap.lock))
 		return;
-	for (unsigned bin = 1; bin < BINS; bin++) {
-		struct slab *next;
-		for (struct slab *s = extents[fresh_group].bins[CLEAN][bin]; s; s = next) {
-			next = s->idle.next;
-			drop_if_whole(s);
-		}
-	}
+	extents_each_clean(fresh_group, drop_if_whole);
 	lock_release(&heap.lock);
 }
 
@@ -619,7 +395,7 @@ pages_need(size_t kept)
 {
 	size_t used = load(&heap.used);
 
-	return load(&heap.resident) <= used / IDLE_PART && kept / PAGE_BYTES > used / KEPT_PART;
+	return extents_resident() <= used / IDLE_PART && kept / PAGE_BYTES > used / KEPT_PART;
 }
 
 struct pages_totals
@@ -627,7 +403,7 @@ pages_totals(void)
 {
 	return (struct pages_totals){
 		.used = load(&heap.used) * PAGE_BYTES,
-		.resident = load(&heap.resident) * PAGE_BYTES,
+		.resident = extents_resident() * PAGE_BYTES,
 		.peak = load(&heap.peak) * PAGE_BYTES,
 		.purges = load(&heap.purges),
 		.purged = load(&heap.purged),
@@ -635,39 +411,11 @@ pages_totals(void)
 	};
 }
 
-/* The extents of one bin; returns their pages. */
-static size_t
-audit_bin(unsigned group, enum set set, unsigned bin)
-{
-	const struct extents *own = &extents[group];
-	bool marked = own->nonempty[set][bin / 64] >> (bin % 64) & 1;
-	size_t pages = 0;
-
-	HAK_CHECK(marked == (own->bins[set][bin] != NULL));
-	for (struct slab *s = own->bins[set][bin]; s; s = s->idle.next) {
-		struct slab *after = pagemap_after(s);
-		HAK_CHECK(slab_kind(s) == SLAB_FREE && bin_of(s->npages) == bin);
-		HAK_CHECK(set_of(s) == set && s->group == group);
-		HAK_CHECK(!joins(s, after));
-		HAK_CHECK(!after || pagemap_before(after) == s);
-		pages += s->npages;
-	}
-	return pages;
-}
-
 void
 pages_audit(void)
 {
-	size_t resident = 0, clean = 0;
-
 	lock_acquire_wait(&heap.lock);
-	for (unsigned group = 0; group <= PAGE_GROUPS; group++)
-		for (unsigned bin = 0; bin < BINS; bin++) {
-			resident += audit_bin(group, RESIDENT, bin);
-			clean += audit_bin(group, CLEAN, bin);
-		}
-	HAK_CHECK(resident == load(&heap.resident));
-	HAK_CHECK((resident + clean + load(&heap.used)) * PAGE_BYTES == pagemap_committed());
+	HAK_CHECK((extents_audit() + load(&heap.used)) * PAGE_BYTES == pagemap_committed());
 	lock_release(&heap.lock);
 }
 
