@@ -43,6 +43,8 @@ size_t os_touched(void *p, size_t size);
 /* Moves the pages of `from` to `to` without copying; `from` then reads as zero. Both stay mapped.
  * False where the kernel refuses some: these are copied, and `from` holds anything. */
 bool os_move(void *from, void *to, size_t size);
+/* The same for pages whose contents do not matter: what the kernel refuses stays where it is. */
+bool os_take(void *from, void *to, size_t size);
 /* Milliseconds of a monotonic clock, cheap and some milliseconds coarse; wraps after 49 days. */
 uint32_t os_now_ms(void);
 /* True where what has been idle since since_ms has been so for at least `least` ms at now_ms;

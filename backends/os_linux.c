@@ -335,22 +335,41 @@ first_mapping(char *p, size_t size)
 	return least * page;
 }
 
+/* Moves pages, from the beginning on, until a mapping cannot be moved; returns the bytes that were.
+ */
+static size_t
+move_pages(char *from, char *to, size_t size)
+{
+	bool moves = !injected_failure();
+	size_t at = 0;
+
+	while (moves && at < size) {
+		size_t n = first_mapping(from + at, size - at);
+		moves = move_mapping(from + at, to + at, n);
+		at += moves ? n : 0;
+	}
+	return at;
+}
+
 bool
 os_move(void *from, void *to, size_t size)
 {
 	int saved = errno;
-	bool asks = !injected_failure();
-	size_t at = 0;
+	size_t at = move_pages(from, to, size);
 
-	while (asks && at < size) {
-		size_t n = first_mapping((char *)from + at, size - at);
-		if (!move_mapping((char *)from + at, (char *)to + at, n))
-			break;
-		at += n;
-	}
 	memcpy((char *)to + at, (char *)from + at, size - at);
 	errno = saved;
 	return at == size;
+}
+
+bool
+os_take(void *from, void *to, size_t size)
+{
+	int saved = errno;
+	bool all = move_pages(from, to, size) == size;
+
+	errno = saved;
+	return all;
 }
 
 uint32_t

@@ -16,6 +16,14 @@
 /* The longest run: 16 TiB. With its alignment it still has a bin. */
 #define MAX_PAGES ((size_t)1 << 28)
 #define AGE_BATCH 32
+/* Free pages are moved where so many follow one another, and that is a good part of the run that
+ * they go to: each move is two system calls and may split mappings. */
+#define MOVE_LEAST (((size_t)2 << 20) / PAGE_BYTES)
+#define MOVE_PART 16
+/* What is kept of a long run that is freed, and what is not, has at least so many pages. */
+#define KEEP_LEAST (((size_t)1 << 20) / PAGE_BYTES)
+/* Of a long run that is freed so much stays resident that this part of what is in use is free. */
+#define FREE_PART 3
 /* How often a fork looks whether threads have done giving pages back, in microseconds. */
 #define PURGE_LOOK_US 200
 
@@ -28,6 +36,7 @@ static struct {
 	_Atomic size_t used, peak;     /* pages */
 	_Atomic size_t purges, purged; /* ranges, bytes */
 	_Atomic size_t refused;        /* by the hard limit (a number) */
+	size_t stayed; /* free pages of long runs at the time when they were freed */
 	/* Pages; set by any thread. */
 	_Atomic size_t soft, hard;
 	/* Threads that give pages back without the lock and will want it again; a fork waits for
@@ -73,6 +82,16 @@ may_hold(size_t npages)
 }
 
 static struct slab *
+hand_out(struct slab *s, unsigned group)
+{
+	s->group = group & 31;
+	add(&heap.used, s->npages);
+	if (load(&heap.used) > load(&heap.peak))
+		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
+	return s;
+}
+
+static struct slab *
 alloc_locked(unsigned group, size_t npages, size_t align_pages, bool dense)
 {
 	size_t need = npages + align_pages - 1;
@@ -98,12 +117,7 @@ alloc_locked(unsigned group, size_t npages, size_t align_pages, bool dense)
 		s = extent_release(s);
 		extent_remove(s);
 	}
-	s = extent_carve(s, npages, align_pages);
-	s->group = group & 31;
-	add(&heap.used, npages);
-	if (load(&heap.used) > load(&heap.peak))
-		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
-	return s;
+	return hand_out(extent_carve(s, npages, align_pages), group);
 }
 
 struct slab *
@@ -115,6 +129,126 @@ pages_alloc_in(unsigned group, size_t npages, size_t align_pages, bool dense)
 	if (!lock_acquire(&heap.lock))
 		return NULL;
 	struct slab *s = alloc_locked(group, npages, align_pages, dense);
+	lock_release(&heap.lock);
+	return s;
+}
+
+/* Shortens a run that is in use to npages; returns the rest, which is in use as well. */
+static struct slab *
+cut(struct slab *s, size_t npages)
+{
+	struct slab *rest = s + npages;
+
+	rest->base = s->base + npages * PAGE_BYTES;
+	rest->npages = s->npages - (uint32_t)npages;
+	rest->region = s->region;
+	rest->group = s->group;
+	slab_set_kind(rest, SLAB_NONE);
+	extent_set_tag(rest);
+	s->npages = (uint32_t)npages;
+	extent_set_tag(s);
+	return rest;
+}
+
+/* The clean extent behind the resident s, where both together have at least npages. */
+static struct slab *
+completion(const struct slab *s, size_t npages)
+{
+	struct slab *after = pagemap_after(s);
+
+	if (!after || slab_kind(after) != SLAB_FREE || s->npages + after->npages < npages)
+		return NULL;
+	return after->group == s->group || after->group == fresh_group ? after : NULL;
+}
+
+/* A run of a long resident extent, which is too short, and the clean one behind it. */
+static struct slab *
+alloc_completed(unsigned group, size_t npages)
+{
+	struct slab *s = extent_longest(group, MOVE_LEAST);
+	struct slab *after = s && s->npages < npages ? completion(s, npages) : NULL;
+
+	/* alloc_locked does what there is to do about limits. */
+	if (!after || beyond(&heap.soft, npages) || beyond(&heap.hard, npages))
+		return NULL;
+	extent_remove(s);
+	extent_remove(after);
+	extent_split(after, npages - s->npages);
+	extent_join(s, after);
+	s->zero = false;
+	extent_set_tag(s);
+	return hand_out(s, group);
+}
+
+/* Moves the pages of long resident extents to the beginning of the run s, which has none. The lock
+ * is released meanwhile. */
+static void
+move_into(struct slab *s)
+{
+	size_t part = s->npages / MOVE_PART, least = part > MOVE_LEAST ? part : MOVE_LEAST;
+	struct slab *from;
+	bool moved = true;
+
+	for (size_t at = 0, n; moved && at < s->npages; at += n) {
+		from = extent_longest(s->group, least);
+		if (!from)
+			break;
+		extent_remove(from);
+		if (from->npages > s->npages - at)
+			extent_split(from, s->npages - at);
+		n = from->npages;
+		s->zero = false;
+		RELAXED_SET(heap.purging, RELAXED(heap.purging) + 1);
+		lock_release(&heap.lock);
+		HAK_INJECT(INJECT_MOVE);
+		moved = os_take(from->base, s->base + at * PAGE_BYTES, n * PAGE_BYTES);
+		lock_acquire_wait(&heap.lock);
+		RELAXED_SET(heap.purging, RELAXED(heap.purging) - 1);
+		from->idle.temperature = moved ? COLD : HOT;
+		extent_release(from);
+	}
+}
+
+/* A clean run that a long resident extent ends before: moved down to the beginning of that. */
+static struct slab *
+begin_before(struct slab *s)
+{
+	struct slab *before = pagemap_before(s);
+	size_t npages = s->npages;
+
+	if (!before || slab_kind(before) != SLAB_FREE || before->zero ||
+		before->group != s->group || before->npages < MOVE_LEAST ||
+		before->npages >= npages)
+		return s;
+	extent_remove(before);
+	struct slab *rest = cut(s, npages - before->npages);
+	rest->idle.temperature = COLD;
+	rest->since_ms = 0;
+	extent_release(rest);
+	slab_set_kind(s, SLAB_NONE);
+	before->npages = (uint32_t)npages;
+	before->zero = false;
+	extent_set_tag(before);
+	return before;
+}
+
+struct slab *
+pages_alloc_warm(unsigned group, size_t npages)
+{
+	struct slab *s = NULL;
+
+	HAK_ASSERT(group < PAGE_GROUPS);
+	if (npages > MAX_PAGES || !lock_acquire(&heap.lock))
+		return NULL;
+	if (!extent_fit(group, RESIDENT, npages))
+		s = alloc_completed(group, npages);
+	if (!s) {
+		s = alloc_locked(group, npages, 1, false);
+		if (s && s->zero)
+			s = begin_before(s);
+		if (s && s->zero)
+			move_into(s);
+	}
 	lock_release(&heap.lock);
 	return s;
 }
@@ -224,14 +358,7 @@ pages_resize(struct slab *s, size_t npages, bool *zeroed)
 	if (npages > s->npages) {
 		ok = extend_locked(s, npages - s->npages, zeroed);
 	} else if (npages < s->npages) {
-		struct slab *rest = s + npages;
-		rest->base = s->base + npages * PAGE_BYTES;
-		rest->npages = s->npages - (uint32_t)npages;
-		rest->region = s->region;
-		rest->group = s->group;
-		s->npages = (uint32_t)npages;
-		extent_set_tag(s);
-		free_locked(rest, HOT);
+		free_locked(cut(s, npages), HOT);
 	}
 	lock_release(&heap.lock);
 	return ok;
@@ -352,6 +479,73 @@ pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	size_t bytes = age_locked(now_ms, warm_ms, cold_ms, keep);
 	lock_release(&heap.lock);
 	return bytes;
+}
+
+/* Gives back as much as has stayed of long runs, or less if free pages are `most` then or there is
+ * no more that is `least` pages long. */
+static void
+give_back_long(unsigned group, size_t most, size_t least)
+{
+	struct victims v = {.n = 1};
+
+	while (heap.stayed > 0 && extents_resident() > most &&
+		(v.cold[0] = extent_longest(group, least))) {
+		size_t npages = v.cold[0]->npages;
+		extent_remove(v.cold[0]);
+		heap.stayed -= npages < heap.stayed ? npages : heap.stayed;
+		if (!purge_victims(&v, os_now_ms()))
+			break;
+	}
+}
+
+/* The free pages that there are to be at most beside those in use, of which `gone` are not. */
+static size_t
+most_free(size_t gone)
+{
+	size_t used = load(&heap.used);
+
+	return used > gone ? (used - gone) / FREE_PART : 0;
+}
+
+/* Of a long run in use, the pages that may stay resident when it is freed, from its beginning. */
+static size_t
+pages_to_keep(const struct slab *s, size_t idle)
+{
+	size_t most = most_free(s->npages + idle), free = extents_resident() + idle;
+	size_t keep = most > free ? most - free : 0;
+
+	if (keep + KEEP_LEAST > s->npages)
+		keep = s->npages;
+	return keep < KEEP_LEAST ? 0 : keep;
+}
+
+bool
+pages_free_long(struct slab *s, size_t least, size_t idle)
+{
+	unsigned group = s->group;
+	struct slab *rest = s;
+
+	if (!lock_acquire(&heap.lock))
+		return false;
+	size_t keep = pages_to_keep(s, idle);
+	/* Some of what has stayed serves again by now. */
+	if (heap.stayed > extents_resident())
+		heap.stayed = extents_resident();
+	slab_set_kind(s, SLAB_NONE);
+	if (keep > 0) {
+		heap.stayed += keep;
+		rest = keep < s->npages ? cut(s, keep) : NULL;
+		free_locked(s, HOT);
+	}
+	if (rest) {
+		/* As a victim: nobody else has it. */
+		struct victims v = {.cold = {rest}, .n = 1};
+		add(&heap.used, (size_t)0 - rest->npages);
+		purge_victims(&v, os_now_ms());
+		give_back_long(group, most_free(idle), least);
+	}
+	lock_release(&heap.lock);
+	return true;
 }
 
 void

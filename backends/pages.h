@@ -35,6 +35,11 @@ struct pages_totals {
  * is exhausted, the hard limit is reached, or a fork holds the lock. */
 struct slab *pages_alloc_in(unsigned group, size_t npages, size_t align_pages, bool dense);
 
+/* The same for a run that is written from its beginning on, without alignment: where no resident
+ * extent is long enough, it begins with a long one that the clean pages behind it complete, or the
+ * pages of long ones are moved to its beginning (mremap(2)). The lock is released meanwhile. */
+struct slab *pages_alloc_warm(unsigned group, size_t npages);
+
 /* From now on pages that were never handed out are no group's, so that group 0's serve no other.
  * With no pages there yet; under the startup lock. */
 void pages_part_fresh(void);
@@ -48,6 +53,12 @@ pages_alloc(size_t npages, size_t align_pages, bool dense)
 /* Takes a run back. `zero`: its pages are known to hold no memory; else they count as resident and
  * just used. False, and nothing done, when a fork holds the lock. */
 bool pages_free(struct slab *s, bool zero);
+/* The same for a long run, whose pages are not needed soon: as many of them stay resident, from its
+ * beginning, as leave free memory a third of that in use; the others are given back. Where nothing
+ * stays, what has stayed of others is given back too, as long as free memory is more than that and
+ * `least` pages of it follow one another. Of the pages in use `idle` count as free. The lock is
+ * released meanwhile. */
+bool pages_free_long(struct slab *s, size_t least, size_t idle);
 /* Gives the run's memory to the system; true when it reads as zero now. The run stays handed out.
  */
 bool pages_purge_run(struct slab *s);

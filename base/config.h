@@ -41,8 +41,8 @@ enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 	X(cold, 800, 0, 3600000, "ms",                                                             \
 		"Free memory idle for this long is given back to the system at once.")             \
 	X(giveback, 33554432, 1048576, 1ull << 46, "bytes",                                        \
-		"A larger block is given back to the system when it is freed. Also mallopt's "     \
-		"M_MMAP_THRESHOLD.")                                                               \
+		"A larger block is given back to the system when it is freed, but for as much as " \
+		"leaves a third of the memory in use free. Also mallopt's M_MMAP_THRESHOLD.")      \
 	X(huge, 1048576, 0, 1048576, "MiB",                                                        \
 		"The heap size from which huge pages are asked for where the heap grows densely. " \
 		"1048576: never.")                                                                 \

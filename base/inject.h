@@ -13,6 +13,7 @@ enum inject_point {
 	INJECT_DRAIN,       /* a magazine detached from a bin, not yet in a depot */
 	INJECT_LOCK_HELD,   /* a contended lock was just acquired */
 	INJECT_PURGE,       /* an extent is out of the free lists, its pages being given back */
+	INJECT_MOVE,        /* the same, its pages being moved to a run that is being handed out */
 	INJECT_FORK_WINDOW, /* all locks held by the fork handler */
 	INJECT_CACHE_EXIT,  /* a thread's cache is half flushed */
 	INJECT_TRANSFER,    /* a CPU's transfer cache is locked */

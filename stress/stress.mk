@@ -21,9 +21,10 @@ stress_scenario_SOURCES = stress/scenario.c $(stress_harness)
 stress_fragment_SOURCES = stress/fragment.c $(stress_harness)
 stress_burst_SOURCES = stress/burst.c $(stress_harness)
 
-# Not part of a sweep: a study has it.
-noinst_PROGRAMS += stress/buffers
+# Not part of a sweep: a study has each.
+noinst_PROGRAMS += stress/buffers stress/vectors
 stress_buffers_SOURCES = stress/buffers.c $(stress_harness)
+stress_vectors_SOURCES = stress/vectors.c $(stress_harness)
 
 stress_smartheap = stress/smartheap.c stress/smartheap.h $(stress_harness)
 stress_sh6_SOURCES = stress/sh6.c $(stress_smartheap)

@@ -187,11 +187,24 @@ hand_out(struct slab *s)
 	count(&big.alloc_bytes, bytes_of(s));
 }
 
+/* A run from the page heap. What is not to be zero and is so long that BigCache has none like it
+ * begins with warm pages, those that have waited there included. */
+static struct slab *
+fresh_run(unsigned group, size_t npages, size_t align_pages, bool zero)
+{
+	if (zero || align_pages > 1 || npages * PAGE_BYTES <= CONFIG(giveback))
+		return pages_alloc_in(group, npages, align_pages, false);
+	while (big_yield(group))
+		;
+	return pages_alloc_warm(group, npages);
+}
+
 void *
 big_alloc(unsigned group, size_t size, size_t align, bool *zeroed)
 {
 	size_t npages = big_pages(size);
 	size_t align_pages = align > PAGE_BYTES ? align / PAGE_BYTES : 1;
+	bool wanted = *zeroed;
 	struct slab *s = NULL;
 
 	*zeroed = false;
@@ -201,7 +214,7 @@ big_alloc(unsigned group, size_t size, size_t align, bool *zeroed)
 	if (!s) {
 		if (pages_over_soft(size))
 			big_age(os_now_ms(), 0, 0);
-		s = pages_alloc_in(group, npages, align_pages, false);
+		s = fresh_run(group, npages, align_pages, wanted);
 		if (!s)
 			return NULL;
 		*zeroed = s->zero;
@@ -252,9 +265,16 @@ big_free(struct slab *s)
 	bool put = false;
 
 	if (!wants_cache(s)) {
-		bool purge = s->state == FATE_PURGED || bytes > CONFIG(giveback);
-		if (!pages_free(s, purge && pages_purge_run(s)))
+		bool is_long = bytes > CONFIG(giveback);
+		bool purge = s->state == FATE_PURGED || (is_long && pagemap_is_limited());
+		if (is_long && !purge) {
+			/* Relaxed: it may be of a moment ago. */
+			if (!pages_free_long(s, CONFIG(giveback) / PAGE_BYTES,
+				    RELAXED(big.cached) / PAGE_BYTES))
+				return false;
+		} else if (!pages_free(s, purge && pages_purge_run(s))) {
 			return false;
+		}
 	} else {
 		if (!lock_acquire(&big.lock))
 			return false;
