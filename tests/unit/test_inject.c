@@ -140,18 +140,18 @@ struct parcel {
 	size_t size;
 };
 
-/* Larger blocks, in which pages are moved, where that is the point. */
-static size_t largest = 2 * MIB;
+/* Larger blocks, and more of them, where pages are moved: that is the point. */
+static size_t largest = 2 * MIB, large_percent = 2;
 
 static size_t
 random_size(uint64_t *rng)
 {
 	size_t kind = rng_below(rng, 100), size;
 
-	size = kind < 60   ? 1 + rng_below(rng, 1024)
-	       : kind < 92 ? 1 + rng_below(rng, 32768)
-	       : kind < 98 ? 1 + rng_below(rng, 200000)
-			   : 1 + rng_below(rng, largest);
+	size = kind < 60                    ? 1 + rng_below(rng, 1024)
+	       : kind < 92                  ? 1 + rng_below(rng, 32768)
+	       : kind < 100 - large_percent ? 1 + rng_below(rng, 200000)
+					    : 1 + rng_below(rng, largest);
 	/* Not the handler's class, nor its neighbours'. */
 	return size > HANDLER_SIZE - 500 && size < HANDLER_SIZE + 500 ? size % 1000 + 1 : size;
 }
@@ -293,7 +293,9 @@ START_TEST(test_point)
 	arm((enum inject_point)(_i / BEHAVIOURS), (enum behaviour)(_i % BEHAVIOURS));
 	if (armed_point == INJECT_MOVE) {
 		hak_config.giveback = 2 * MIB;
+		hak_config.bigcache = 0;
 		largest = 8 * MIB;
+		large_percent = 8;
 	}
 	if (armed_point == INJECT_LOCK_HELD)
 		ck_assert_int_eq(pthread_create(&contender, NULL, contend, NULL), 0);
