@@ -23,8 +23,9 @@ struct big_totals {
 };
 
 /* A block of at least `size` bytes aligned to `align`, a power of two; NULL when memory is
- * exhausted or a fork holds the locks. *zeroed tells whether it reads as zero. Its pages are of the
- * group (pages.h). */
+ * exhausted or a fork holds the locks. *zeroed asks for zeroes, and tells whether it reads as zero;
+ * where they are not asked for, a block above HAKMEM_GIVEBACK begins with warm pages. Its pages are
+ * of the group (pages.h). */
 void *big_alloc(unsigned group, size_t size, size_t align, bool *zeroed);
 /* Frees a Big block; false when a fork holds the locks. */
 bool big_free(struct slab *s);
