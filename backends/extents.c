@@ -148,13 +148,11 @@ extent_release(struct slab *s)
 	return s;
 }
 
-void
-extent_split(struct slab *s, size_t npages)
+struct slab *
+extent_cut(struct slab *s, size_t npages)
 {
 	struct slab *rest = s + npages;
 
-	if (s->npages == npages)
-		return;
 	rest->base = s->base + npages * PAGE_BYTES;
 	rest->npages = s->npages - (uint32_t)npages;
 	rest->region = s->region;
@@ -162,7 +160,17 @@ extent_split(struct slab *s, size_t npages)
 	rest->since_ms = s->since_ms;
 	rest->idle.temperature = s->idle.temperature;
 	s->npages = (uint32_t)npages;
-	extent_insert(rest);
+	slab_set_kind(rest, SLAB_NONE);
+	extent_set_tag(rest);
+	extent_set_tag(s);
+	return rest;
+}
+
+void
+extent_split(struct slab *s, size_t npages)
+{
+	if (s->npages > npages)
+		extent_insert(extent_cut(s, npages));
 }
 
 static struct slab *
@@ -206,14 +214,7 @@ extent_carve(struct slab *s, size_t npages, size_t align_pages)
 	size_t skip = (round_up((size_t)s->base, align) - (size_t)s->base) / PAGE_BYTES;
 
 	if (skip > 0) {
-		struct slab *run = s + skip;
-		run->base = s->base + skip * PAGE_BYTES;
-		run->npages = s->npages - (uint32_t)skip;
-		run->region = s->region;
-		run->group = s->group;
-		run->since_ms = s->since_ms;
-		run->idle.temperature = s->idle.temperature;
-		s->npages = (uint32_t)skip;
+		struct slab *run = extent_cut(s, skip);
 		extent_insert(s);
 		s = run;
 	}

@@ -25,7 +25,9 @@ void extent_remove(struct slab *s);
 void extent_join(struct slab *a, struct slab *b);
 /* Makes s, in no list, a free extent joined with its neighbours of the same set and group. */
 struct slab *extent_release(struct slab *s);
-/* Cuts s, in no list, after npages; the rest becomes a free extent of the same age. */
+/* Shortens s, in no list, to npages, of more; returns the rest, of the same age and in no list. */
+struct slab *extent_cut(struct slab *s, size_t npages);
+/* Shortens s, in no list, to npages, of so many or more; the rest becomes a free extent. */
 void extent_split(struct slab *s, size_t npages);
 /* Cuts a run out of s, in no list and long enough, that begins at a multiple of align_pages; what
  * is left becomes free extents. */

@@ -81,13 +81,19 @@ may_hold(size_t npages)
 	return false;
 }
 
+static void
+add_used(size_t npages)
+{
+	add(&heap.used, npages);
+	if (load(&heap.used) > load(&heap.peak))
+		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
+}
+
 static struct slab *
 hand_out(struct slab *s, unsigned group)
 {
 	s->group = group & 31;
-	add(&heap.used, s->npages);
-	if (load(&heap.used) > load(&heap.peak))
-		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
+	add_used(s->npages);
 	return s;
 }
 
@@ -133,51 +139,75 @@ pages_alloc_in(unsigned group, size_t npages, size_t align_pages, bool dense)
 	return s;
 }
 
-/* Shortens a run that is in use to npages; returns the rest, which is in use as well. */
-static struct slab *
-cut(struct slab *s, size_t npages)
+/* True where free extents behind the run, resident ones and clean ones, have so many pages that it
+ * may take. */
+static bool
+can_extend(const struct slab *s, size_t more)
 {
-	struct slab *rest = s + npages;
+	size_t found = 0;
+	bool clean = false;
 
-	rest->base = s->base + npages * PAGE_BYTES;
-	rest->npages = s->npages - (uint32_t)npages;
-	rest->region = s->region;
-	rest->group = s->group;
-	slab_set_kind(rest, SLAB_NONE);
-	extent_set_tag(rest);
-	s->npages = (uint32_t)npages;
+	for (const struct slab *after = s; found < more; found += after->npages) {
+		after = pagemap_after(after);
+		if (!after || slab_kind(after) != SLAB_FREE ||
+			(after->group != s->group && after->group != fresh_group))
+			return false;
+		clean = clean || after->zero;
+	}
+	/* The caller has other ways, which do what there is to do about limits. */
+	return !clean || (!beyond(&heap.soft, more) && !beyond(&heap.hard, more));
+}
+
+/* Takes `more` pages from the free extents behind the run, which can_extend; true when all of them
+ * read as zero. */
+static bool
+take_behind(struct slab *s, size_t more)
+{
+	bool zeroed = true;
+
+	for (size_t left = more; left > 0;) {
+		struct slab *after = pagemap_after(s);
+		zeroed = zeroed && after->zero;
+		extent_remove(after);
+		extent_split(after, after->npages < left ? after->npages : left);
+		s->npages += after->npages;
+		left -= after->npages;
+	}
 	extent_set_tag(s);
-	return rest;
+	add_used(more);
+	return zeroed;
 }
 
-/* The clean extent behind the resident s, where both together have at least npages. */
-static struct slab *
-completion(const struct slab *s, size_t npages)
-{
-	struct slab *after = pagemap_after(s);
-
-	if (!after || slab_kind(after) != SLAB_FREE || s->npages + after->npages < npages)
-		return NULL;
-	return after->group == s->group || after->group == fresh_group ? after : NULL;
-}
-
-/* A run of a long resident extent, which is too short, and the clean one behind it. */
+/* A run that begins with a long resident extent, which is too short, and ends with those behind it.
+ */
 static struct slab *
 alloc_completed(unsigned group, size_t npages)
 {
 	struct slab *s = extent_longest(group, MOVE_LEAST);
-	struct slab *after = s && s->npages < npages ? completion(s, npages) : NULL;
 
 	/* alloc_locked does what there is to do about limits. */
-	if (!after || beyond(&heap.soft, npages) || beyond(&heap.hard, npages))
+	if (!s || s->npages >= npages || beyond(&heap.soft, npages) || beyond(&heap.hard, npages) ||
+		!can_extend(s, npages - s->npages))
 		return NULL;
 	extent_remove(s);
-	extent_remove(after);
-	extent_split(after, npages - s->npages);
-	extent_join(s, after);
-	s->zero = false;
-	extent_set_tag(s);
-	return hand_out(s, group);
+	hand_out(s, group);
+	take_behind(s, npages - s->npages);
+	return s;
+}
+
+/* Releases the lock for calls to the system about extents that are in no list. */
+static void
+leave_lock(void)
+{
+	RELAXED_SET(heap.purging, RELAXED(heap.purging) + 1);
+	lock_release(&heap.lock);
+}
+
+static void
+take_lock_again(void)
+{
+	lock_acquire_wait(&heap.lock);
+	RELAXED_SET(heap.purging, RELAXED(heap.purging) - 1);
 }
 
 /* Moves the pages of long resident extents to the beginning of the run s, which has none. The lock
@@ -198,12 +228,10 @@ move_into(struct slab *s)
 			extent_split(from, s->npages - at);
 		n = from->npages;
 		s->zero = false;
-		RELAXED_SET(heap.purging, RELAXED(heap.purging) + 1);
-		lock_release(&heap.lock);
+		leave_lock();
 		HAK_INJECT(INJECT_MOVE);
 		moved = os_take(from->base, s->base + at * PAGE_BYTES, n * PAGE_BYTES);
-		lock_acquire_wait(&heap.lock);
-		RELAXED_SET(heap.purging, RELAXED(heap.purging) - 1);
+		take_lock_again();
 		from->idle.temperature = moved ? COLD : HOT;
 		extent_release(from);
 	}
@@ -221,13 +249,11 @@ begin_before(struct slab *s)
 		before->npages >= npages)
 		return s;
 	extent_remove(before);
-	struct slab *rest = cut(s, npages - before->npages);
+	struct slab *rest = extent_cut(s, npages - before->npages);
 	rest->idle.temperature = COLD;
 	rest->since_ms = 0;
 	extent_release(rest);
-	slab_set_kind(s, SLAB_NONE);
-	before->npages = (uint32_t)npages;
-	before->zero = false;
+	extent_join(before, s);
 	extent_set_tag(before);
 	return before;
 }
@@ -306,47 +332,6 @@ pages_purge_run(struct slab *s)
 	return true;
 }
 
-/* True where free extents behind the run, resident ones and clean ones, have so many pages that it
- * may take. */
-static bool
-can_extend(const struct slab *s, size_t more)
-{
-	size_t found = 0;
-	bool clean = false;
-
-	for (const struct slab *after = s; found < more; found += after->npages) {
-		after = pagemap_after(after);
-		if (!after || slab_kind(after) != SLAB_FREE ||
-			(after->group != s->group && after->group != fresh_group))
-			return false;
-		clean = clean || after->zero;
-	}
-	/* The caller has other ways, which do what there is to do about limits. */
-	return !clean || (!beyond(&heap.soft, more) && !beyond(&heap.hard, more));
-}
-
-/* Takes `more` pages from the free extents behind the run. */
-static bool
-extend_locked(struct slab *s, size_t more, bool *zeroed)
-{
-	if (!can_extend(s, more))
-		return false;
-	*zeroed = true;
-	for (size_t left = more; left > 0;) {
-		struct slab *after = pagemap_after(s);
-		*zeroed = *zeroed && after->zero;
-		extent_remove(after);
-		extent_split(after, after->npages < left ? after->npages : left);
-		s->npages += after->npages;
-		left -= after->npages;
-	}
-	extent_set_tag(s);
-	add(&heap.used, more);
-	if (load(&heap.used) > load(&heap.peak))
-		atomic_store_explicit(&heap.peak, load(&heap.used), memory_order_relaxed);
-	return true;
-}
-
 bool
 pages_resize(struct slab *s, size_t npages, bool *zeroed)
 {
@@ -356,9 +341,10 @@ pages_resize(struct slab *s, size_t npages, bool *zeroed)
 	if (npages > MAX_PAGES || !lock_acquire(&heap.lock))
 		return false;
 	if (npages > s->npages) {
-		ok = extend_locked(s, npages - s->npages, zeroed);
+		ok = can_extend(s, npages - s->npages);
+		*zeroed = ok && take_behind(s, npages - s->npages);
 	} else if (npages < s->npages) {
-		free_locked(cut(s, npages), HOT);
+		free_locked(extent_cut(s, npages), HOT);
 	}
 	lock_release(&heap.lock);
 	return ok;
@@ -431,12 +417,10 @@ purge_victims(struct victims *v, uint32_t now_ms)
 	for (int i = 0; i < v->n; i++)
 		ranges[i] = (struct iovec){v->cold[i]->base, v->cold[i]->npages * PAGE_BYTES};
 
-	RELAXED_SET(heap.purging, RELAXED(heap.purging) + 1);
-	lock_release(&heap.lock);
+	leave_lock();
 	HAK_INJECT(INJECT_PURGE);
 	uint64_t taken = os_purge_all(ranges, (unsigned)v->n);
-	lock_acquire_wait(&heap.lock);
-	RELAXED_SET(heap.purging, RELAXED(heap.purging) - 1);
+	take_lock_again();
 	for (int i = 0; i < v->n; i++) {
 		struct slab *s = v->cold[i];
 		bool gone = taken >> i & 1;
@@ -534,7 +518,7 @@ pages_free_long(struct slab *s, size_t least, size_t idle)
 	slab_set_kind(s, SLAB_NONE);
 	if (keep > 0) {
 		heap.stayed += keep;
-		rest = keep < s->npages ? cut(s, keep) : NULL;
+		rest = keep < s->npages ? extent_cut(s, keep) : NULL;
 		free_locked(s, HOT);
 	}
 	if (rest) {

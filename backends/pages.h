@@ -36,7 +36,7 @@ struct pages_totals {
 struct slab *pages_alloc_in(unsigned group, size_t npages, size_t align_pages, bool dense);
 
 /* The same for a run that is written from its beginning on, without alignment: where no resident
- * extent is long enough, it begins with a long one that the clean pages behind it complete, or the
+ * extent is long enough, it begins with a long one that the free pages behind it complete, or the
  * pages of long ones are moved to its beginning (mremap(2)). The lock is released meanwhile. */
 struct slab *pages_alloc_warm(unsigned group, size_t npages);
 

@@ -379,8 +379,7 @@ START_TEST(test_giveback)
 }
 END_TEST
 
-/* --- blocks above HAKMEM_GIVEBACK ---------------------------------------------------------------
- */
+/* --- blocks above HAKMEM_GIVEBACK ------------------------------------------------------------ */
 
 /* How much of a long block stays resident when it is freed goes by what is in use, and free: a
  * third of it. What would be less than 1 MiB doesn't stay, or isn't given back. */
