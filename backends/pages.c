@@ -2,6 +2,7 @@
  * backends/pages.c - the page heap: runs of pages, their limits and ages. */
 #include "backends/pages.h"
 
+#include "backends/again.h"
 #include "backends/extents.h"
 #include "backends/os.h"
 #include "base/assert.h"
@@ -37,6 +38,7 @@ static struct {
 	_Atomic size_t purges, purged; /* ranges, bytes */
 	_Atomic size_t refused;        /* by the hard limit (a number) */
 	size_t stayed; /* free pages of long runs at the time when they were freed */
+	struct again again;
 	/* Pages; set by any thread. */
 	_Atomic size_t soft, hard;
 	/* Threads that give pages back without the lock and will want it again; a fork waits for
@@ -258,14 +260,11 @@ begin_before(struct slab *s)
 	return before;
 }
 
-struct slab *
-pages_alloc_warm(unsigned group, size_t npages)
+static struct slab *
+alloc_warm_locked(unsigned group, size_t npages)
 {
 	struct slab *s = NULL;
 
-	HAK_ASSERT(group < PAGE_GROUPS);
-	if (npages > MAX_PAGES || !lock_acquire(&heap.lock))
-		return NULL;
 	if (!extent_fit(group, RESIDENT, npages))
 		s = alloc_completed(group, npages);
 	if (!s) {
@@ -275,6 +274,24 @@ pages_alloc_warm(unsigned group, size_t npages)
 		if (s && s->zero)
 			move_into(s);
 	}
+	return s;
+}
+
+struct slab *
+pages_alloc_long(unsigned group, size_t npages, bool zero)
+{
+	HAK_ASSERT(group < PAGE_GROUPS);
+	if (npages > MAX_PAGES || !lock_acquire(&heap.lock))
+		return NULL;
+	struct again_run *again = again_find(&heap.again, group, npages, os_now_ms());
+	size_t resident = extents_resident();
+	bool warm = !zero || (again && again->touched);
+	struct slab *s =
+		warm ? alloc_warm_locked(group, npages) : alloc_locked(group, npages, 1, false);
+	/* The lock may have been released. */
+	size_t had = resident > extents_resident() ? resident - extents_resident() : 0;
+	if (s && again)
+		again_taken(again, npages, npages > had ? npages - had : 0, zero);
 	lock_release(&heap.lock);
 	return s;
 }
@@ -455,19 +472,9 @@ age_locked(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	return bytes;
 }
 
-size_t
-pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
-{
-	if (!lock_acquire(&heap.lock))
-		return 0;
-	size_t bytes = age_locked(now_ms, warm_ms, cold_ms, keep);
-	lock_release(&heap.lock);
-	return bytes;
-}
-
 /* Gives back as much as has stayed of long runs, or less if free pages are `most` then or there is
- * no more that is `least` pages long. */
-static void
+ * no more that is `least` pages long; returns the bytes. */
+static size_t
 give_back_long(unsigned group, size_t most, size_t least)
 {
 	struct victims v = {.n = 1};
@@ -480,6 +487,7 @@ give_back_long(unsigned group, size_t most, size_t least)
 		if (!purge_victims(&v, os_now_ms()))
 			break;
 	}
+	return v.bytes;
 }
 
 /* The free pages that there are to be at most beside those in use, of which `gone` are not. */
@@ -495,6 +503,8 @@ most_free(size_t gone)
 static size_t
 pages_to_keep(const struct slab *s, size_t idle)
 {
+	if (again_freed(&heap.again, s->group, s->npages, os_now_ms()))
+		return s->npages;
 	size_t most = most_free(s->npages + idle), free = extents_resident() + idle;
 	size_t keep = most > free ? most - free : 0;
 
@@ -526,10 +536,26 @@ pages_free_long(struct slab *s, size_t least, size_t idle)
 		struct victims v = {.cold = {rest}, .n = 1};
 		add(&heap.used, (size_t)0 - rest->npages);
 		purge_victims(&v, os_now_ms());
-		give_back_long(group, most_free(idle), least);
+		give_back_long(group, most_free(idle) + again_awaited(&heap.again), least);
 	}
 	lock_release(&heap.lock);
 	return true;
+}
+
+size_t
+pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
+{
+	size_t bytes = 0;
+	int group;
+
+	if (!lock_acquire(&heap.lock))
+		return 0;
+	while ((group = again_overdue(&heap.again, now_ms)) >= 0)
+		bytes += give_back_long(
+			(unsigned)group, most_free(0) + again_awaited(&heap.again), MOVE_LEAST);
+	bytes += age_locked(now_ms, warm_ms, cold_ms, keep);
+	lock_release(&heap.lock);
+	return bytes;
 }
 
 void

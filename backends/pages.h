@@ -35,10 +35,11 @@ struct pages_totals {
  * is exhausted, the hard limit is reached, or a fork holds the lock. */
 struct slab *pages_alloc_in(unsigned group, size_t npages, size_t align_pages, bool dense);
 
-/* The same for a run that is written from its beginning on, without alignment: where no resident
- * extent is long enough, it begins with a long one that the free pages behind it complete, or the
- * pages of long ones are moved to its beginning (mremap(2)). The lock is released meanwhile. */
-struct slab *pages_alloc_warm(unsigned group, size_t npages);
+/* The same for a long run that is written from its beginning on, without alignment: where no
+ * resident extent is long enough, it begins with a long one that the free pages behind it complete,
+ * or the pages of long ones are moved to its beginning (mremap(2)). The lock is released meanwhile.
+ * What is to be `zero` does so only where it is a run that comes again (again.h). */
+struct slab *pages_alloc_long(unsigned group, size_t npages, bool zero);
 
 /* From now on pages that were never handed out are no group's, so that group 0's serve no other.
  * With no pages there yet; under the startup lock. */
@@ -53,7 +54,8 @@ pages_alloc(size_t npages, size_t align_pages, bool dense)
 /* Takes a run back. `zero`: its pages are known to hold no memory; else they count as resident and
  * just used. False, and nothing done, when a fork holds the lock. */
 bool pages_free(struct slab *s, bool zero);
-/* The same for a long run, whose pages are not needed soon: as many of them stay resident, from its
+/* The same for a long run. All of its pages stay resident where it comes again (again.h); else they
+ * are not needed soon: as many stay, from its
  * beginning, as leave free memory a third of that in use; the others are given back. Where nothing
  * stays, what has stayed of others is given back too, as long as free memory is more than that and
  * `least` pages of it follow one another. Of the pages in use `idle` count as free. The lock is

@@ -42,7 +42,8 @@ enum config_learn { LEARN_OFF, LEARN_ON, LEARN_HELD, LEARN_LOG };
 		"Free memory idle for this long is given back to the system at once.")             \
 	X(giveback, 33554432, 1048576, 1ull << 46, "bytes",                                        \
 		"A larger block is given back to the system when it is freed, but for as much as " \
-		"leaves a third of the memory in use free. Also mallopt's M_MMAP_THRESHOLD.")      \
+		"leaves a third of the memory in use free, unless its length comes again and "     \
+		"again. Also mallopt's M_MMAP_THRESHOLD.")                                         \
 	X(huge, 1048576, 0, 1048576, "MiB",                                                        \
 		"The heap size from which huge pages are asked for where the heap grows densely. " \
 		"1048576: never.")                                                                 \

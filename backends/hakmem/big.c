@@ -187,16 +187,16 @@ hand_out(struct slab *s)
 	count(&big.alloc_bytes, bytes_of(s));
 }
 
-/* A run from the page heap. What is not to be zero and is so long that BigCache has none like it
- * begins with warm pages, those that have waited there included. */
+/* A run from the page heap. What is so long that BigCache has none like it may begin with warm
+ * pages; where it is not to be zero, with those that have waited there as well. */
 static struct slab *
 fresh_run(unsigned group, size_t npages, size_t align_pages, bool zero)
 {
-	if (zero || align_pages > 1 || npages * PAGE_BYTES <= CONFIG(giveback))
+	if (align_pages > 1 || npages * PAGE_BYTES <= CONFIG(giveback))
 		return pages_alloc_in(group, npages, align_pages, false);
-	while (big_yield(group))
+	while (!zero && big_yield(group))
 		;
-	return pages_alloc_warm(group, npages);
+	return pages_alloc_long(group, npages, zero);
 }
 
 void *

@@ -1,47 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/test_big.c - backends/hakmem/big: BigCache's hits, bounds, age and order of eviction;
- * long blocks and warm pages; blocks resized in place and moved. */
-#include "backends/hakmem/big.h"
-
-#include "backends/hakmem/slab.h"
-#include "backends/os.h"
-#include "backends/pages.h"
-#include "base/config.h"
-#include "tests/unit/unit.h"
+ * blocks resized in place and moved. */
+#include "tests/unit/big_unit.h"
 
 #define STEPS (3000 / UNIT_SLOW)
 #define LIVE_MAX 24
-
-static void
-start(size_t cache_mib)
-{
-	hak_config.bigcache = cache_mib;
-	pagemap_init();
-}
-
-static char *
-take(size_t size)
-{
-	bool zeroed = false;
-	char *p = big_alloc(0, size, 1, &zeroed);
-
-	ck_assert_ptr_nonnull(p);
-	return p;
-}
-
-static void
-give(char *p)
-{
-	ck_assert(big_free(pagemap_slab(p)));
-}
-
-/* As a rule would have it. */
-static void
-give_as(char *p, enum backend_fate fate)
-{
-	pagemap_slab(p)->state = fate;
-	give(p);
-}
 
 /* Into the cache, whatever waits there. */
 static void
@@ -379,150 +342,6 @@ START_TEST(test_giveback)
 }
 END_TEST
 
-/* --- blocks above HAKMEM_GIVEBACK ------------------------------------------------------------ */
-
-/* How much of a long block stays resident when it is freed goes by what is in use, and free: a
- * third of it. What would be less than 1 MiB doesn't stay, or isn't given back. */
-START_TEST(test_long_stays)
-{
-	static const struct {
-		unsigned live, waits, freed, stays; /* MiB */
-	} cases[] = {
-		{36, 0, 8, 8},
-		{36, 0, 24, 12},
-		{36, 4, 24, 8},
-		{18, 0, 7, 6},
-		{20, 0, 7, 7},
-		{1, 0, 24, 0},
-		{24, 12, 8, 0},
-		{0, 0, 24, 0},
-	};
-	size_t waits = cases[_i].waits * MIB, purged;
-	char *p, *waiting = NULL;
-
-	start(0);
-	hak_config.giveback = 6 * MIB;
-	if (cases[_i].live)
-		take(cases[_i].live * MIB);
-	if (waits)
-		waiting = take(waits);
-	p = take(cases[_i].freed * MIB);
-	memset(p, 1, cases[_i].freed * MIB);
-	/* As it would be freed for its fate, whatever its length. */
-	if (waits)
-		ck_assert(pages_free(pagemap_slab(waiting), false));
-	purged = pages_totals().purged;
-	give(p);
-	ck_assert_uint_eq(pages_totals().resident, waits + cases[_i].stays * MIB);
-	ck_assert_uint_eq(
-		pages_totals().purged - purged, (cases[_i].freed - cases[_i].stays) * MIB);
-	pages_audit();
-	/* What was given back reads as zero, the rest is as it was. */
-	ck_assert_uint_eq(bytes_check(p + cases[_i].stays * MIB, 0,
-				  (cases[_i].freed - cases[_i].stays) * MIB),
-		(cases[_i].freed - cases[_i].stays) * MIB);
-	ck_assert_uint_eq(bytes_check(p, 1, cases[_i].stays * MIB), cases[_i].stays * MIB);
-}
-END_TEST
-
-/* A heap that gets empty does not keep what stayed while it was full; but what shorter blocks and
- * slabs left, which may serve again. */
-START_TEST(test_long_leaves)
-{
-	char *live, *waits, *another;
-
-	start(0);
-	hak_config.giveback = 6 * MIB;
-	live = take(48 * MIB);
-	waits = take(8 * MIB);
-	take(PAGE_BYTES);
-	another = take(7 * MIB);
-	take(PAGE_BYTES);
-	/* As two blocks that are freed one after the other are one run. */
-	ck_assert(pages_free(pagemap_slab(another), false));
-	if (_i == 0)
-		give(waits);
-	else
-		ck_assert(pages_free(pagemap_slab(waits), false));
-	ck_assert_uint_eq(pages_totals().resident, 15 * MIB);
-	give(live);
-	ck_assert_uint_eq(pages_totals().resident, _i == 0 ? 7 * MIB : 15 * MIB);
-	pages_audit();
-}
-END_TEST
-
-/* A long block begins with free pages that hold memory: with those before clean ones, or before the
- * heap's end, or with such as are moved there; or with none where zeroes are wanted, where they
- * cannot be moved, or are few. */
-START_TEST(test_long_begins_warm)
-{
-	enum { COMPLETED, AT_THE_END, MOVED, ZEROED, REFUSED, SHORT } how = (unsigned)_i;
-	size_t freed = how == SHORT ? MIB : 8 * MIB, size = 12 * MIB, warm;
-	bool zeroed = how == ZEROED;
-	char *p, *next;
-
-	start(64);
-	hak_config.giveback = 6 * MIB;
-	if (how != AT_THE_END)
-		give_as(take(80 * MIB), FATE_PURGED);
-	take(32 * MIB);
-	p = take(freed);
-	pattern_fill(p, 1, 0, freed);
-	if (how > AT_THE_END)
-		take(2 * MIB);
-	ck_assert(pages_free(pagemap_slab(p), false));
-	os_fail_after(how == REFUSED ? 0 : -1, false);
-	next = big_alloc(0, size, 1, &zeroed);
-	os_fail_after(-1, false);
-	warm = how <= MOVED ? freed : 0;
-	ck_assert_int_eq(next == p, how < MOVED);
-	ck_assert_int_eq(zeroed, how == ZEROED || how == SHORT);
-	ck_assert_uint_eq(pages_totals().resident, freed - warm);
-	ck_assert_uint_eq(pattern_check(next, 1, 0, warm), warm);
-	ck_assert_uint_eq(bytes_check(next + warm, 0, size - warm), size - warm);
-	pages_audit();
-	if (how == MOVED) {
-		zeroed = true;
-		ck_assert_ptr_eq(big_alloc(0, freed, 1, &zeroed), p);
-		ck_assert(zeroed);
-		ck_assert_uint_eq(bytes_check(p, 0, freed), freed);
-	}
-}
-END_TEST
-
-/* The pages come from several runs, the longest first, that have waited in BigCache. */
-START_TEST(test_long_gathers)
-{
-	size_t sizes[] = {3 * MIB, 5 * MIB, 9 * MIB};
-	char *runs[3], *p;
-
-	start(64);
-	hak_config.giveback = 10 * MIB;
-	take(64 * MIB);
-	for (unsigned i = 0; i < 3; i++) {
-		runs[i] = take(sizes[i]);
-		memset(runs[i], (int)i + 1, sizes[i]);
-		take(PAGE_BYTES);
-	}
-	for (unsigned i = 0; i < 3; i++)
-		give(runs[i]);
-	/* They were freed just now. */
-	p = take(24 * MIB);
-	ck_assert_uint_eq(big_totals().cached, 17 * MIB);
-	ck_assert_uint_eq(bytes_check(p, 0, 24 * MIB), 24 * MIB);
-	for (unsigned i = 0; i < 3; i++)
-		pagemap_slab(runs[i])->since_ms -= 100;
-	p = take(24 * MIB);
-	ck_assert_uint_eq(big_totals().cached, 0);
-	ck_assert_uint_eq(pages_totals().resident, 0);
-	ck_assert_uint_eq(bytes_check(p, 3, 9 * MIB), 9 * MIB);
-	ck_assert_uint_eq(bytes_check(p + 9 * MIB, 2, 5 * MIB), 5 * MIB);
-	ck_assert_uint_eq(bytes_check(p + 14 * MIB, 1, 3 * MIB), 3 * MIB);
-	ck_assert_uint_eq(bytes_check(p + 17 * MIB, 0, 7 * MIB), 7 * MIB);
-	pages_audit();
-}
-END_TEST
-
 /* --- resize ----------------------------------------------------------------------------------- */
 
 static char *
@@ -746,10 +565,6 @@ main(void)
 	tcase_add_test(tc, test_many);
 	tcase_add_test(tc, test_age);
 	tcase_add_test(tc, test_giveback);
-	tcase_add_loop_test(tc, test_long_stays, 0, 8);
-	tcase_add_loop_test(tc, test_long_leaves, 0, 2);
-	tcase_add_loop_test(tc, test_long_begins_warm, 0, 6);
-	tcase_add_test(tc, test_long_gathers);
 	tcase_add_loop_test(tc, test_fates, 0, 5);
 	tcase_add_test(tc, test_kept);
 	tcase_add_test(tc, test_yield);

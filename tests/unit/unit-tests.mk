@@ -8,7 +8,7 @@
 
 unit_tests = \
 	test_assert test_config test_lock test_sizeclass test_pages test_pagemap test_backend \
-	test_big test_arena test_emergency test_learn test_policy test_tune
+	test_big test_long test_arena test_emergency test_learn test_policy test_tune
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
@@ -67,10 +67,15 @@ test_backend_CPPFLAGS = $(unit_cppflags)
 test_backend_CFLAGS = $(unit_cflags)
 test_backend_LDADD = $(unit_ldadd)
 
-test_big_SOURCES = tests/unit/test_big.c $(unit_headers)
+test_big_SOURCES = tests/unit/test_big.c tests/unit/big_unit.h $(unit_headers)
 test_big_CPPFLAGS = $(unit_cppflags)
 test_big_CFLAGS = $(unit_cflags)
 test_big_LDADD = $(unit_ldadd)
+
+test_long_SOURCES = tests/unit/test_long.c tests/unit/big_unit.h $(unit_headers)
+test_long_CPPFLAGS = $(unit_cppflags)
+test_long_CFLAGS = $(unit_cflags)
+test_long_LDADD = $(unit_ldadd)
 
 test_arena_SOURCES = tests/unit/test_arena.c tests/unit/arena_unit.h $(unit_headers)
 test_arena_CPPFLAGS = $(unit_cppflags)
