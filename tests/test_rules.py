@@ -123,12 +123,16 @@ def test_bigcache(library):
         require(resident(out) == (0 if "purge" in rule else pages),
                 f"'{rule}': {resident(out)} of {pages} pages resident")
         require(not rule or acted(r)[1] == EVENTS, f"'{rule}': {r['rules']}")
-        # Too large to be cached, but for a rule.
+        # Too large to be cached, but for a rule; it comes again, and stays.
         out, r = report_of(library, rules, "big", EVENTS, GIVEBACK=str(1 << 20))
         cached = rule in ("bigcache yes", "keep")
         require(bigcache(r) == ((hits, past) if cached else (0, EVENTS)),
                 f"'{rule}', giveback: {r['bigcache']}")
-        require(resident(out) == (pages if cached else 0), f"'{rule}', giveback: {out}")
+        require(resident(out) == (0 if "purge" in rule else pages),
+                f"'{rule}', giveback: {out}")
+        # Once.
+        out, _ = report_of(library, rules, "big", 1, GIVEBACK=str(1 << 20))
+        require(resident(out) == (pages if cached else 0), f"'{rule}', giveback, once: {out}")
 
 
 def test_other_sites_are_left_alone(library):
