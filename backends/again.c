@@ -16,8 +16,8 @@
 static bool
 waits(const struct again_run *r, uint32_t now_ms)
 {
-	return (r->state == AGAIN_FREED || r->state == AGAIN_KEPT) &&
-	       !idle_for(now_ms, r->since_ms, AGAIN_MS);
+	return r->state == AGAIN_KEPT ||
+	       (r->state == AGAIN_FREED && !idle_for(now_ms, r->since_ms, AGAIN_MS));
 }
 
 struct again_run *

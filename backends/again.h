@@ -4,10 +4,10 @@
  * A run of pages that is freed and soon allocated again, as long as before, is needed again, and
  * its memory is worth keeping meanwhile: an array that a loop makes anew, an image, a codec's
  * buffer. The last few long runs that were freed are known here, and whether one of their length
- * came within AGAIN_MS. It has come again when it is freed after that, and then stays whole. One
- * that is to read as zero has to be written to for that, so it does so only if the program had
- * written to most of it: the page faults of the process in between tell, which are at least those
- * of the pages that it began without, or fewer where they are huge.
+ * came within AGAIN_MS, or while it was kept. It has come again when it is freed after that, and
+ * then stays whole. One that is to read as zero has to be written to for that, so it does so only
+ * if the program had written to most of it: the page faults of the process in between tell, which
+ * are at least those of the pages that it began without, or fewer where they are huge.
  *
  * It stays for four times as long as it took to come again, AGAIN_LEAST_MS at least, or as free
  * pages do.

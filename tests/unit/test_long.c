@@ -267,6 +267,10 @@ START_TEST(test_again_overdue)
 	ck_assert(again_freed(&a, 1, NPAGES, at + 1));
 	ck_assert_uint_eq(again_awaited(&a), NPAGES);
 	ck_assert_int_eq(again_overdue(&a, at + wait), -1);
+	/* Meanwhile it is found, however long that is. */
+	struct again now = a;
+	ck_assert_ptr_nonnull(again_find(&now, 1, NPAGES, at + wait));
+	ck_assert_uint_eq(again_awaited(&now), 0);
 	ck_assert_int_eq(again_overdue(&a, at + 1 + wait), 1);
 	ck_assert_int_eq(again_overdue(&a, at + 1 + wait), -1);
 	ck_assert_uint_eq(again_awaited(&a), 0);
