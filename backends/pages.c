@@ -288,7 +288,7 @@ pages_alloc_long(unsigned group, size_t npages, bool zero)
 	bool warm = !zero || (again && again->touched);
 	struct slab *s =
 		warm ? alloc_warm_locked(group, npages) : alloc_locked(group, npages, 1, false);
-	/* The lock may have been released. */
+	/* The lock may have been released; what is noted then may be wrong by one run. */
 	size_t had = resident > extents_resident() ? resident - extents_resident() : 0;
 	if (s && again)
 		again_taken(again, npages, npages > had ? npages - had : 0, zero);
@@ -472,11 +472,21 @@ age_locked(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	return bytes;
 }
 
-/* Gives back as much as has stayed of long runs, or less if free pages are `most` then or there is
- * no more that is `least` pages long; returns the bytes. */
+/* The free pages that there are to be at most beside those in use, of which `gone` are not. */
 static size_t
-give_back_long(unsigned group, size_t most, size_t least)
+most_free(size_t gone)
 {
+	size_t used = load(&heap.used);
+
+	return used > gone ? (used - gone) / FREE_PART : 0;
+}
+
+/* Gives back as much as has stayed of long runs, or less if free pages are what is kept and
+ * most_free(idle) then, or there is no more that is `least` pages long; returns the bytes. */
+static size_t
+give_back_long(unsigned group, size_t idle, size_t least)
+{
+	size_t most = most_free(idle) + again_awaited(&heap.again);
 	struct victims v = {.n = 1};
 
 	while (heap.stayed > 0 && extents_resident() > most &&
@@ -490,21 +500,10 @@ give_back_long(unsigned group, size_t most, size_t least)
 	return v.bytes;
 }
 
-/* The free pages that there are to be at most beside those in use, of which `gone` are not. */
-static size_t
-most_free(size_t gone)
-{
-	size_t used = load(&heap.used);
-
-	return used > gone ? (used - gone) / FREE_PART : 0;
-}
-
 /* Of a long run in use, the pages that may stay resident when it is freed, from its beginning. */
 static size_t
 pages_to_keep(const struct slab *s, size_t idle)
 {
-	if (again_freed(&heap.again, s->group, s->npages, os_now_ms()))
-		return s->npages;
 	size_t most = most_free(s->npages + idle), free = extents_resident() + idle;
 	size_t keep = most > free ? most - free : 0;
 
@@ -521,7 +520,8 @@ pages_free_long(struct slab *s, size_t least, size_t idle)
 
 	if (!lock_acquire(&heap.lock))
 		return false;
-	size_t keep = pages_to_keep(s, idle);
+	bool again = again_freed(&heap.again, group, s->npages, os_now_ms());
+	size_t keep = again ? s->npages : pages_to_keep(s, idle);
 	/* Some of what has stayed serves again by now. */
 	if (heap.stayed > extents_resident())
 		heap.stayed = extents_resident();
@@ -536,7 +536,7 @@ pages_free_long(struct slab *s, size_t least, size_t idle)
 		struct victims v = {.cold = {rest}, .n = 1};
 		add(&heap.used, (size_t)0 - rest->npages);
 		purge_victims(&v, os_now_ms());
-		give_back_long(group, most_free(idle) + again_awaited(&heap.again), least);
+		give_back_long(group, idle, least);
 	}
 	lock_release(&heap.lock);
 	return true;
@@ -551,8 +551,7 @@ pages_age(uint32_t now_ms, uint32_t warm_ms, uint32_t cold_ms, size_t keep)
 	if (!lock_acquire(&heap.lock))
 		return 0;
 	while ((group = again_overdue(&heap.again, now_ms)) >= 0)
-		bytes += give_back_long(
-			(unsigned)group, most_free(0) + again_awaited(&heap.again), MOVE_LEAST);
+		bytes += give_back_long((unsigned)group, 0, MOVE_LEAST);
 	bytes += age_locked(now_ms, warm_ms, cold_ms, keep);
 	lock_release(&heap.lock);
 	return bytes;

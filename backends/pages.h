@@ -55,11 +55,10 @@ pages_alloc(size_t npages, size_t align_pages, bool dense)
  * just used. False, and nothing done, when a fork holds the lock. */
 bool pages_free(struct slab *s, bool zero);
 /* The same for a long run. All of its pages stay resident where it comes again (again.h); else they
- * are not needed soon: as many stay, from its
- * beginning, as leave free memory a third of that in use; the others are given back. Where nothing
- * stays, what has stayed of others is given back too, as long as free memory is more than that and
- * `least` pages of it follow one another. Of the pages in use `idle` count as free. The lock is
- * released meanwhile. */
+ * are not needed soon: as many stay, from its beginning, as leave free memory a third of that in
+ * use; the others are given back. Where nothing stays, what has stayed of others is given back too,
+ * as long as free memory is more than that and `least` pages of it follow one another. Of the pages
+ * in use `idle` count as free. The lock is released meanwhile. */
 bool pages_free_long(struct slab *s, size_t least, size_t idle);
 /* Gives the run's memory to the system; true when it reads as zero now. The run stays handed out.
  */

@@ -118,9 +118,10 @@ def test_bigcache(library):
                              ("purge", 0, EVENTS), ("bigcache no, purge", 0, EVENTS),
                              ("bigcache yes", EVENTS - 1, 0), ("keep", EVENTS - 1, 0)):
         rules = f"symbol big_site -> {rule}\n" if rule else ""
+        stays = 0 if "purge" in rule else pages
         out, r = report_of(library, rules, "big", EVENTS)
         require(bigcache(r) == (hits, past), f"'{rule}': {r['bigcache']}")
-        require(resident(out) == (0 if "purge" in rule else pages),
+        require(resident(out) == stays,
                 f"'{rule}': {resident(out)} of {pages} pages resident")
         require(not rule or acted(r)[1] == EVENTS, f"'{rule}': {r['rules']}")
         # Too large to be cached, but for a rule; it comes again, and stays.
@@ -128,8 +129,7 @@ def test_bigcache(library):
         cached = rule in ("bigcache yes", "keep")
         require(bigcache(r) == ((hits, past) if cached else (0, EVENTS)),
                 f"'{rule}', giveback: {r['bigcache']}")
-        require(resident(out) == (0 if "purge" in rule else pages),
-                f"'{rule}', giveback: {out}")
+        require(resident(out) == stays, f"'{rule}', giveback: {out}")
         # Once.
         out, _ = report_of(library, rules, "big", 1, GIVEBACK=str(1 << 20))
         require(resident(out) == (pages if cached else 0), f"'{rule}', giveback, once: {out}")
